@@ -98,7 +98,7 @@ FLAG_TEXT: Mapping[Flag, str] = {
     Flag.STARTED_HOT: "the board had not cooled down to the start temperature in time",
     Flag.TELEMETRY_GAP: "telemetry has a gap; the energy is left empty",
     Flag.MEMORY_PRESSURE: "free memory was low",
-    Flag.CLIENT_SERVER_DISAGREE: "the client's and the server's decode rates differ by more than 5 %",
+    Flag.CLIENT_SERVER_DISAGREE: "the client's and the server's decode rates differ by more than 10 %",
     Flag.REPLAYED: "the telemetry is a recording, not this board's",
 }
 """A sentence for each flag, for people."""

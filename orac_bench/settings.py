@@ -163,7 +163,8 @@ def _port(name: str, given: Mapping[str, str]) -> int | None:
         return None
     if not re.fullmatch(r"[0-9]{1,5}", value) or not 1 <= int(value) <= 65535:
         raise SettingError(
-            f"{name} is {_shown(value)}; allowed is a port from 1 to 65535.", next=f"For example: {name}=11434"
+            f"{name} is {_shown(value)}; allowed is a port from 1 to 65535.",
+            next=f"For example: {name}=11434",
         )
     return int(value)
 
