@@ -50,15 +50,13 @@ def test_every_number_of_a_recorded_line_is_in_its_reading(file: Path) -> None:
         text = re.sub(r"^\d\d-\d\d-\d{4} \S+ ", "", line)
         names = re.findall(r"(\S+)@-?\d+(?:\.\d+)?C", text)
         rails = re.findall(r"([A-Z]\w*) (-?\d+)(?:mW)?/(-?\d+)", text.split("]", 1)[1])
-        words = re.findall(
-            r"(\w+?)(?:_FREQ)? (?:off|\d+%|@|\d+ )", text.split("]", 1)[1].replace("MTS fg 0% bg", "MTS")
-        )
+        words = re.findall(r"([A-Z]\w*?)(?:_FREQ)? +(?=off|\d+%|@|\d+ )", text.split("]", 1)[1])
         assert [temperature.name for temperature in reading.temperatures] == names
         assert [(each.name, each.now_w, each.mean_w) for each in reading.rails] == [
             (name, int(now) / 1000, int(mean) / 1000) for name, now, mean in rails
         ]
         assert len(reading.cpus) == text.split("[", 1)[1].split("]", 1)[0].count(",") + 1
-        assert set(reading.engines) <= set(words), "an engine that the line does not name"
+        assert list(reading.engines) == words
 
 
 def test_a_line_of_an_orin_nano_as_root_is_read_whole() -> None:
@@ -109,9 +107,7 @@ def test_the_json_of_a_line_has_the_published_keys_and_survives_a_round_trip() -
         "ram_total_b": 4 * MB,
         "ram_lfb_blocks": 2,
         "ram_lfb_block_b": 128 * KB,
-        **dict.fromkeys(
-            ("swap_used_b", "swap_total_b", "swap_cached_b", "iram_used_b", "iram_total_b", "mts")
-        ),
+        **dict.fromkeys(("swap_used_b", "swap_total_b", "swap_cached_b", "iram_used_b", "iram_total_b", "mts")),
         "cpus": [{"load_ratio": 0.01, "hz": 729 * MHZ}, None],
         "engines": {"GR3D": {"load_ratio": 0.99, "hz": [], "off": False}},
         "temperatures": [{"name": "cpu", "celsius": 49.0, "peak_celsius": None}],
@@ -180,7 +176,8 @@ def test_negative_power_is_kept_and_a_rail_that_comes_twice_stays_twice() -> Non
 
 
 def test_order_spacing_and_case_do_not_matter() -> None:
-    fields = "VDD_IN 5000mW/4000mW|gr3d_freq 9%@[305,306]|cpu@49C|cpu [1%@729, OFF]|SWAP 1/2MB (cached 0MB)|ram 2/4mb (LFB 1x4MB)"
+    memory = "SWAP 1/2MB (cached 0MB)|ram 2/4mb (LFB 1x4MB)"
+    fields = f"VDD_IN 5000mW/4000mW|gr3d_freq 9%@[305,306]|cpu@49C|cpu [1%@729, OFF]|{memory}"
     forward = parse_line("  ".join(fields.split("|")))
     backward = parse_line("\t".join(reversed(fields.split("|"))) + "   ")
     assert forward.bad is backward.bad is None
@@ -255,7 +252,7 @@ def test_a_second_engine_of_the_same_name_does_not_replace_the_first() -> None:
         ("\x7fELF\x02\x01\x00", "it holds bytes that are no text"),
         (BARE.replace("tj", "t\x00j"), "it holds bytes that are no text"),
         (BARE.replace("tj", "t\ufffdj"), "it holds bytes that are no text"),
-        ("RAM 775/76", "it ends in the middle of 'RAM 775/76'"),
+        ("RAM 775/76", "the memory is missing: no 'RAM used/totalMB'"),
         ("RAM 775/7620MB (lfb 3x4MB)", "the cores are missing: no 'CPU [...]' that can be read"),
         ("RAM 775/7620MB (lfb 3x4MB) CPU [1%@729,0%@7", "it ends in the middle of 'CPU [1%@729,0%@7'"),
         (
@@ -265,8 +262,8 @@ def test_a_second_engine_of_the_same_name_does_not_replace_the_first() -> None:
         ("9,off] GR3D_FREQ 0% tj@49.1C VDD_IN 4761mW/4778mW", "the memory is missing: no 'RAM used/totalMB'"),
         (BARE[:-2], "it ends in the middle of 'VDD_IN 4761mW/4778'"),
         (BARE[:-6], "it ends in the middle of 'VDD_IN 4761mW/'"),
-        (BARE[:-15], "it ends in the middle of 'VDD_IN'"),
-        (BARE[:-19], "it ends in the middle of 'VD'"),
+        (BARE[:-14], "it ends in the middle of 'VDD_IN'"),
+        (BARE[:-18], "it ends in the middle of 'VD'"),
         (BARE.partition("C VDD")[0], "it ends in the middle of 'tj@49.1'"),
         (BARE.partition("%")[0] + "%@729] GR3D_FREQ 0", "it ends in the middle of 'GR3D_FREQ 0'"),
         (BARE + " NVDEC of", "it ends in the middle of 'NVDEC of'"),
@@ -304,7 +301,5 @@ def test_parsing_noise_never_raises() -> None:
     for _ in range(500):
         letters = list(line)
         for _ in range(chance.randrange(1, 12)):
-            letters[chance.randrange(len(letters))] = chr(
-                chance.choice((*range(32, 127), 0, 9, 0xFFFD, 0x1F600))
-            )
+            letters[chance.randrange(len(letters))] = chr(chance.choice((*range(32, 127), 0, 9, 0xFFFD, 0x1F600)))
         assert isinstance(parse_line("".join(letters)), Reading)

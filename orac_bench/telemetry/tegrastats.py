@@ -17,111 +17,13 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 
 from orac_bench.records import Core, Engine, Json, Mts, Rail, Reading, Temperature
+from orac_bench.telemetry import grammar
 
 MHZ = 1_000_000
 POWERED_OFF_CELSIUS = -256.0
 """What a zone shows while its sensor has no power (JetPack 5)."""
 
 _BYTES = {"kb": 2**10, "mb": 2**20, "gb": 2**30}
-_NUMBER = r"-?\d+(?:\.\d+)?"
-_END = r"(?=\s|$)"
-_SIZES = r"(\d+)\s*/\s*(\d+)\s*([kMG]B)"
-
-
-def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern, re.IGNORECASE | re.ASCII)
-
-
-_RAM = _compiled(rf"RAM\s+{_SIZES}(?:\s*\(\s*lfb\s+(\d+)\s*x\s*(\d+)\s*([kMG]B)\s*\))?{_END}")
-_SWAP = _compiled(rf"SWAP\s+{_SIZES}(?:\s*\(\s*cached\s+(\d+)\s*([kMG]B)\s*\))?{_END}")
-_IRAM = _compiled(rf"IRAM\s+{_SIZES}(?:\s*\(\s*lfb\s+\d+\s*[kMG]B\s*\))?{_END}")
-_CPU = _compiled(rf"CPU\s*\[([^\]\[]*)\](?:@(\d+))?{_END}")
-_CORE = _compiled(r"(?:(\d+(?:\.\d+)?)%(?:@(\d+))?|(off))")
-_MTS = _compiled(rf"MTS\s+fg\s+({_NUMBER})%\s+bg\s+({_NUMBER})%{_END}")
-_EDP = _compiled(rf"EDP\s+limit\s+\d+{_END}")
-_TEMPERATURE = _compiled(rf"([^\s@\[\]%]+)@({_NUMBER})C(?:/({_NUMBER})C)?{_END}")
-_RAIL = _compiled(rf"([A-Z][\w.+-]*)\s+(-?\d+)(mW)?\s*/\s*(-?\d+)(mW)?(?:\s*/\s*(-?\d+)(mW)?)?{_END}")
-_ENGINE = _compiled(
-    rf"([A-Z]\w*?)(_FREQ)?\s+(?:(off)|(?:({_NUMBER})%)?\s*(?:@\s*(\d+|\[\s*\d+(?:\s*,\s*\d+)*\s*\]))?|(\d+)){_END}"
-)
-_FIRST = _compiled(  # what cannot be part of a logger's prefix
-    r"(?<!\w)(?:RAM\s+\d+\s*/|(?:SWAP|IRAM)\s+\d+/\d+[kMG]B|CPU\s*\[|(?:EMC|GR3D2?)(?:_FREQ)?\s+(?:\d+%|@)"
-    rf"|[A-Z]\w*@{_NUMBER}C{_END}|[A-Z]\w+\s+-?\d+mW/)"
-)
-_SECOND_LINE = _compiled(rf"(?<!I)RAM\s+{_SIZES}\s*\(")
-_OWN_TIME = re.compile(r"(?<!\d)\d\d-\d\d-\d{4} \d\d:\d\d:\d\d(?!\d)")
-_LOGGER_TIME = re.compile(
-    r"(?<!\d)(?:\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?"
-    r"|(?:[A-Z][a-z]{2} )?[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d+)?(?: \d{4})?|\d\d:\d\d:\d\d(?:[.,]\d+)?)"
-)
-_COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-_BINARY = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffd]")
-_CUT = _compiled(  # an unread rest at the line's end that a known field could begin with
-    rf"(?:[A-Z][\w.+-]*\s+-?\d+(?:mW?)?(?:\s*/\s*(?:-?\d*(?:mW?)?)?)*|[A-Z][\w.+-]*@(?:-|{_NUMBER}C?(?:/[\d.-]*)?|\d+\.)?"
-    rf"|[A-Z]\w*\s+(?:of?|{_NUMBER}%?@?|@)|[A-Z]\w*\s+(?:{_NUMBER}%)?@\[[\d,\s]*|(?:RAM|SWAP|IRAM)\s+[^)]*|CPU\s*\[.*"
-    r"|MTS\s.*|EDP\s.*)"
-)
-_LOAD_ALONE = ("GR3D", "GR3D2", "EMC")
-"""Engines that may show a load and no clock, and never a clock without `@`."""
-_CLOCK_ALONE = _compiled(
-    r"(?:APE|AVP|VDE|VIC|OFA|SE|TSEC|MSENC|ISP|VI|NVENC|NVDEC|NVJPG|NVDLA|DLA|PVA|CBUS)\d*"
-)
-"""Engines that may show nothing but a clock; a number behind any other word is not understood."""
-_NAMES = (
-    *("RAM", "SWAP", "IRAM", "CPU", "EMC_FREQ", "GR3D_FREQ", "GR3D2_FREQ", "APE", "AVP", "VDE", "MTS", "EDP"),
-    *(
-        "VIC_FREQ",
-        "OFA_FREQ",
-        "NVENC0_FREQ",
-        "NVENC1_FREQ",
-        "NVDEC0_FREQ",
-        "NVDEC1_FREQ",
-        "NVJPG0_FREQ",
-        "NVJPG1_FREQ",
-    ),
-    *(
-        "NVDLA0",
-        "NVDLA1",
-        "PVA0_FREQ",
-        "PVA1_FREQ",
-        "PLL",
-        "MCPU",
-        "BCPU",
-        "PMIC",
-        "GPU",
-        "AO",
-        "AUX",
-        "THERMAL",
-    ),
-    *(
-        "TBOARD",
-        "TDIODE",
-        "TJ",
-        "SOC012",
-        "SOC345",
-        "SOC0",
-        "SOC1",
-        "SOC2",
-        "CV0",
-        "CV1",
-        "CV2",
-        "IWLWIFI",
-        "NC",
-    ),
-    *(
-        "VDD_IN",
-        "VDD_CPU_GPU_CV",
-        "VDD_SOC",
-        "VDD_GPU_SOC",
-        "VDD_CPU_CV",
-        "VIN_SYS_5V0",
-        "VDDQ_VDD2_1V8AO",
-        "VIN",
-    ),
-    *("POM_5V_IN", "POM_5V_GPU", "POM_5V_CPU", "VDD_SYS_GPU", "VDD_SYS_SOC", "VDD_SYS_CPU", "VDD_SYS_DDR"),
-    *("VDD_4V0_WIFI", "VDD_GPU", "VDD_CPU_SOC_MSS", "VDDRQ", "SYS5V", "SOC", "CV"),
-)
-"""Words that begin a field: a line whose last word begins one of these was cut."""
 
 
 def parse_line(text: str) -> Reading:
@@ -132,18 +34,18 @@ def parse_line(text: str) -> Reading:
     from a shorter line, and is read.
     """
     raw = text.rstrip("\r\n")
-    line = _COLOUR.sub("", raw)
+    line = grammar.COLOUR.sub("", raw)
     if not line.strip():
         return Reading(raw=raw, bad="the line is empty")
-    first = _FIRST.search(line)
+    first = grammar.FIRST.search(line)
     if first is None:
         reason = "no field of tegrastats is in it"
-        return Reading(raw=raw, bad="it holds bytes that are no text" if _BINARY.search(line) else reason)
+        return Reading(raw=raw, bad="it holds bytes that are no text" if grammar.BINARY.search(line) else reason)
     prefix, body = line[: first.start()], _unquoted(line[: first.start()], line[first.start() :])
     body = _early_fields(prefix) + body
-    if _BINARY.search(body):
+    if grammar.BINARY.search(body):
         return Reading(raw=raw, bad="it holds bytes that are no text")
-    if len(_SECOND_LINE.findall(body)) > 1:
+    if len(grammar.SECOND_LINE.findall(body)) > 1:
         return Reading(raw=raw, bad="two lines run into each other")
     fields = _Fields()
     bad = fields.read(body)
@@ -170,7 +72,7 @@ def _unquoted(prefix: str, body: str) -> str:
 
 def _early_fields(prefix: str) -> str:
     """The part of `prefix` behind its time, where all of it is fields of tegrastats; "" where a logger wrote it."""
-    times = [*_OWN_TIME.finditer(prefix), *_LOGGER_TIME.finditer(prefix)]
+    times = [*grammar.OWN_TIME.finditer(prefix), *grammar.LOGGER_TIME.finditer(prefix)]
     rest = prefix[max((time.end() for time in times), default=0) :]
     if not rest.strip():
         return ""
@@ -181,7 +83,7 @@ def _early_fields(prefix: str) -> str:
 
 def _printed_time(prefix: str) -> str | None:
     """The time in `prefix`: tegrastats' own, else the last one that a logger wrote. None where there is none."""
-    times = _OWN_TIME.findall(prefix) or _LOGGER_TIME.findall(prefix)
+    times = grammar.OWN_TIME.findall(prefix) or grammar.LOGGER_TIME.findall(prefix)
     return times[-1] if times else None
 
 
@@ -209,7 +111,7 @@ class _Fields:
             else:
                 unread_from = None
             position = _skip(body, end)
-        if unread_from is not None and _is_cut(rest := body[unread_from:].rstrip()):
+        if unread_from is not None and grammar.is_cut(rest := body[unread_from:].rstrip()):
             return f"it ends in the middle of {rest!r}"
         if "ram_total_b" not in self.memory:
             return "the memory is missing: no 'RAM used/totalMB'"
@@ -250,7 +152,7 @@ class _Fields:
         }
 
     def take_cpu(self, match: re.Match[str]) -> bool:
-        cores = [_CORE.fullmatch(core.strip()) for core in match[1].split(",")]
+        cores = [grammar.CORE.fullmatch(core.strip()) for core in match[1].split(",")]
         if self.cpus is not None or not all(cores):
             return False
         self.cpus = tuple(_core(core, match[2]) for core in cores if core)
@@ -272,9 +174,7 @@ class _Fields:
 
     def take_rail(self, match: re.Match[str]) -> bool:
         name, now, unit, mean, mean_unit, peak, peak_unit = match.groups()
-        if (unit is None) != (mean_unit is None) or (
-            peak is not None and (unit is None) != (peak_unit is None)
-        ):
+        if (unit is None) != (mean_unit is None) or (peak is not None and (unit is None) != (peak_unit is None)):
             return False
         self.rails.append(
             Rail(name=name, now_w=_watts(now), mean_w=_watts(mean), peak_w=_watts(peak) if peak else None)
@@ -286,12 +186,13 @@ class _Fields:
         name = name.upper()
         if off is None and load is None and clock is None and bare is None:
             return False
-        if load is not None and clock is None and name not in _LOAD_ALONE and suffix is None:
+        if load is not None and clock is None and name not in grammar.LOAD_ALONE and suffix is None:
             return False
-        if bare is not None and (name in _LOAD_ALONE or not (suffix or _CLOCK_ALONE.fullmatch(name))):
+        if bare is not None and (name in grammar.LOAD_ALONE or not (suffix or grammar.CLOCK_ALONE.fullmatch(name))):
             return False
         if name in self.engines:
-            return False
+            self.unknown.extend(match[0].split())
+            return True
         clocks = re.findall(r"\d+", clock or bare or "")
         self.engines[name] = Engine(
             load_ratio=None if load is None else float(load) / 100,
@@ -311,33 +212,30 @@ class _Fields:
             temperatures=tuple(self.temperatures),
             rails=tuple(self.rails),
             unknown=tuple(self.unknown),
-            **self.memory,
+            ram_used_b=self.memory.get("ram_used_b"),
+            ram_total_b=self.memory.get("ram_total_b"),
+            ram_lfb_blocks=self.memory.get("ram_lfb_blocks"),
+            ram_lfb_block_b=self.memory.get("ram_lfb_block_b"),
+            swap_used_b=self.memory.get("swap_used_b"),
+            swap_total_b=self.memory.get("swap_total_b"),
+            swap_cached_b=self.memory.get("swap_cached_b"),
+            iram_used_b=self.memory.get("iram_used_b"),
+            iram_total_b=self.memory.get("iram_total_b"),
         )
 
 
 _SHAPES: tuple[tuple[re.Pattern[str], Callable[[_Fields, re.Match[str]], bool]], ...] = (
-    (_RAM, _Fields.take_ram),
-    (_SWAP, _Fields.take_swap),
-    (_IRAM, _Fields.take_iram),
-    (_CPU, _Fields.take_cpu),
-    (_MTS, _Fields.take_mts),
-    (_EDP, _Fields.take_edp),
-    (_TEMPERATURE, _Fields.take_temperature),
-    (_RAIL, _Fields.take_rail),
-    (_ENGINE, _Fields.take_engine),
+    (grammar.RAM, _Fields.take_ram),
+    (grammar.SWAP, _Fields.take_swap),
+    (grammar.IRAM, _Fields.take_iram),
+    (grammar.CPU, _Fields.take_cpu),
+    (grammar.MTS, _Fields.take_mts),
+    (grammar.EDP, _Fields.take_edp),
+    (grammar.TEMPERATURE, _Fields.take_temperature),
+    (grammar.RAIL, _Fields.take_rail),
+    (grammar.ENGINE, _Fields.take_engine),
 )
 """Tried in this order at each place of the line."""
-
-
-def _is_cut(rest: str) -> bool:
-    """Whether the words that were not understood at the end of a line are the beginning of a known field."""
-    last = rest.split()[-1].upper()
-    tail = " ".join(rest.split()[-2:])
-    return (
-        _CUT.fullmatch(rest) is not None
-        or _CUT.fullmatch(tail) is not None
-        or any(name.startswith(last) for name in _NAMES)
-    )
 
 
 def _skip(body: str, position: int) -> int:
