@@ -1,0 +1,245 @@
+"""One thread that asks the sources, 10 times a second while a round runs and once between, and keeps what they say.
+
+A source that fails costs its readings and never the round: it is opened again after a pause, and a note says so.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from types import TracebackType
+
+from orac_bench.telemetry.source import Sample, Source
+
+FAST_S = 0.1
+SLOW_S = 1.0
+TAIL_NS = 500_000_000
+"""How long the fast pace goes on after a round: the first readings behind it belong to its energy."""
+KEPT = 6_000
+"""Samples in memory: ten minutes of one source at 10 Hz. Older ones are dropped, and counted."""
+REOPEN_NS = 5 * 10**9
+PUSHED_LEAST_S = 0.02
+"""A source that tells is read at most this often, so that a flood waits in its pipe."""
+
+
+class Sampler:
+    """Readings of `sources` from `__enter__` to `__exit__`, on the monotonic clock.
+
+    `cpu_s` is what the thread itself has used, without the sources' children. `clock` gives monotonic ns.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        *,
+        fast_s: float = FAST_S,
+        slow_s: float = SLOW_S,
+        kept: int = KEPT,
+        clock: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        self.cpu_s = 0.0
+        self.dropped = 0
+        self._sources = tuple(sources)
+        self._notes: list[str] = []
+        self._periods_s = (slow_s, fast_s)
+        self._clock = clock
+        self._samples: deque[Sample] = deque(maxlen=kept)
+        self._taken = 0
+        self._news = threading.Condition()
+        self._rounds = 0
+        self._fast_until_ns = 0
+        self._ending = False
+        self._open: dict[int, contextlib.ExitStack] = {}
+        self._again_ns: dict[int, int] = {}
+        self._kept_ns: dict[str, int] = {}
+        self._skipped: dict[str, Sample] = {}
+        self._wake: tuple[int, int] | None = None
+        self._thread: threading.Thread | None = None
+
+    def __enter__(self) -> Sampler:
+        """Opens the sources and starts the thread. A source that cannot be opened is a note."""
+        for index in range(len(self._sources)):
+            self._try_open(index, self._clock())
+        self._wake = os.pipe()
+        self._ending = False
+        self._thread = threading.Thread(target=self._run, name="orac-sampler", daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ending = True
+        self._nudge()
+        if self._thread is not None:
+            self._thread.join()
+        for stack in self._open.values():
+            stack.close()
+        self._open.clear()
+        if self._wake is not None:
+            for descriptor in self._wake:
+                os.close(descriptor)
+            self._wake = None
+
+    @contextlib.contextmanager
+    def fast(self) -> Iterator[None]:
+        """While a round runs, and half a second after it: 10 readings a second, one at once and one at the end."""
+        self._rounds += 1
+        self._nudge()
+        try:
+            yield
+        finally:
+            self._fast_until_ns = self._clock() + TAIL_NS
+            self._rounds -= 1
+            self._nudge()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What went wrong so far, each sentence once."""
+        return tuple(dict.fromkeys([*self._notes, *(note for source in self._sources for note in source.notes)]))
+
+    @property
+    def latest(self) -> Sample | None:
+        """The last sample. None before the first."""
+        with self._news:
+            return self._samples[-1] if self._samples else None
+
+    def between(self, start_ns: int, end_ns: int, *, around_ns: int = 3 * 10**9) -> tuple[Sample, ...]:
+        """The samples from `start_ns` to `end_ns` and `around_ns` before and after, as far as they are there."""
+        with self._news:
+            kept = list(self._samples)
+        return tuple(sample for sample in kept if start_ns - around_ns <= sample.at_ns <= end_ns + around_ns)
+
+    def wait_past(self, at_ns: int, *, limit_s: float = 1.0) -> bool:
+        """Waits until every source that has told anything has told something after `at_ns`, at most `limit_s`.
+
+        Whether they have. After the end of a round this is the reading that its energy needs.
+        """
+
+        def past() -> bool:
+            last = {sample.source: sample.at_ns for sample in self._samples}
+            return bool(last) and min(last.values()) > at_ns
+
+        with self._news:
+            return self._news.wait_for(past, limit_s)
+
+    def take(self) -> tuple[Sample, ...]:
+        """The samples since the last call, for the store. Those that the ring has dropped by then are counted."""
+        with self._news:
+            fresh = min(self._taken, len(self._samples))
+            samples = list(self._samples)[len(self._samples) - fresh :]
+            self.dropped += self._taken - fresh
+            self._taken = 0
+        return tuple(samples)
+
+    def _run(self) -> None:
+        begun = time.thread_time_ns()
+        due_ns = self._clock()
+        with selectors.DefaultSelector() as selector:
+            assert self._wake is not None
+            selector.register(self._wake[0], selectors.EVENT_READ)
+            watched: dict[int, int] = {}
+            while not self._ending:
+                now_ns = self._clock()
+                if now_ns >= due_ns:
+                    self._tick(now_ns)
+                    due_ns = self._next_due(due_ns)
+                self._watch(selector, watched)
+                self.cpu_s = (time.thread_time_ns() - begun) / 1e9
+                events = selector.select(max(0.0, (due_ns - self._clock()) / 1e9))
+                told = [key.fd for key, _ in events]
+                if self._wake[0] in told:
+                    os.read(self._wake[0], 4096)
+                    due_ns = self._clock()
+                for descriptor in told:
+                    if descriptor in watched:
+                        self._ask(watched[descriptor], self._clock())
+                if len(told) > (self._wake[0] in told) and not self._ending:
+                    time.sleep(min(PUSHED_LEAST_S, max(0.0, (due_ns - self._clock()) / 1e9)))
+        self.cpu_s = (time.thread_time_ns() - begun) / 1e9
+
+    def _tick(self, now_ns: int) -> None:
+        """Asks every source that is asked; those that tell only see the time, to notice their silence."""
+        for index in range(len(self._sources)):
+            if index in self._open:
+                self._ask(index, now_ns)
+            elif now_ns >= self._again_ns.get(index, 0):
+                self._try_open(index, now_ns)
+
+    def _ask(self, index: int, now_ns: int) -> None:
+        source = self._sources[index]
+        try:
+            samples = source.read()
+        except Exception as error:  # noqa: BLE001 - a source must never end a round, whatever it raises
+            self._fail(index, now_ns, f"The telemetry source {source.name} failed: {error}.")
+            return
+        with self._news:
+            for sample in samples:
+                self._keep(sample)
+            self._news.notify_all()
+
+    def _keep(self, sample: Sample) -> None:
+        """Puts a sample into the ring. At the slow pace one a second is enough of a source that tells faster.
+
+        The last one left out is kept after all when a round begins: it is the reading before the round.
+        """
+        source = sample.source
+        if not self._is_fast and sample.at_ns - self._kept_ns.get(source, 0) < self._periods_s[0] * 0.9e9:
+            self._skipped[source] = sample
+            return
+        before = self._skipped.pop(source, None)
+        for each in (before, sample) if before is not None and self._is_fast else (sample,):
+            self._kept_ns[source] = each.at_ns
+            self._samples.append(each)
+            self._taken += 1
+
+    @property
+    def _is_fast(self) -> bool:
+        return self._rounds > 0 or self._clock() < self._fast_until_ns
+
+    def _try_open(self, index: int, now_ns: int) -> None:
+        source, stack = self._sources[index], contextlib.ExitStack()
+        try:
+            stack.enter_context(source)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._fail(index, now_ns, str(error))
+            return
+        self._open[index] = stack
+
+    def _fail(self, index: int, now_ns: int, note: str) -> None:
+        stack = self._open.pop(index, None)
+        if stack is not None:
+            with contextlib.suppress(Exception):
+                stack.close()
+        self._again_ns[index] = now_ns + REOPEN_NS
+        if note not in self._notes and len(self._notes) < 50:
+            self._notes.append(note)
+
+    def _next_due(self, due_ns: int) -> int:
+        """The next instant of the even pace; missed ones are left out."""
+        period_ns = round(self._periods_s[self._is_fast] * 1e9)
+        return max(due_ns + period_ns, self._clock() + period_ns // 10)
+
+    def _watch(self, selector: selectors.BaseSelector, watched: dict[int, int]) -> None:
+        """Brings the watched descriptors in line with what the open sources have now."""
+        wanted = {
+            descriptor: index for index in self._open if (descriptor := self._sources[index].fileno()) is not None
+        }
+        if wanted == watched:
+            return
+        for descriptor in watched:
+            with contextlib.suppress(KeyError, ValueError, OSError):
+                selector.unregister(descriptor)
+        for descriptor in wanted:
+            selector.register(descriptor, selectors.EVENT_READ)
+        watched.clear()
+        watched.update(wanted)
+
+    def _nudge(self) -> None:
+        if self._wake is not None:
+            os.write(self._wake[1], b"!")
