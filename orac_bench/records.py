@@ -257,6 +257,8 @@ class Run:
     seed: int
     arguments: tuple[str, ...] = ()
     """The command line, so that a run can be resumed as it was started."""
+    error: str | None = None
+    """Why the run as a whole ended early, None where it did not."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -296,6 +298,9 @@ class Result:
     rounds: tuple[Round, ...] = ()
     failure: Failure | None = None
     """Why the result as a whole could not be measured, None where it could."""
+    started: datetime | None = None
+    ended: datetime | None = None
+    """UTC, None where not yet. The store sets both."""
 
 
 @dataclass(frozen=True, kw_only=True)

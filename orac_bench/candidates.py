@@ -1,0 +1,171 @@
+"""Which models can be measured: the GGUF files of a folder, or those that a running Ollama has.
+
+Looked at before a run begins, so that a wrong name costs nothing. Reads headers and asks `/api/tags` and `/api/show`;
+what must never live here: registering, loading, measuring.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from orac_bench.errors import NoModels, UnknownModel
+from orac_bench.models.folder import Model, discover, find
+from orac_bench.models.memory import memory_needed_b
+from orac_bench.ollama.client import Client, Listed
+from orac_bench.records import Json
+from orac_bench.settings import Settings
+
+DEFAULT_CONTEXT = 4096
+"""Tokens of context where a server does not say."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """A model that could be measured, before it is registered or loaded."""
+
+    name: str
+    aliases: tuple[str, ...]
+    served_as: str
+    """Its name in Ollama."""
+    context_length: int
+    size_b: int
+    architecture: str | None
+    quantization: str | None
+    prefix: str
+    suffix: str
+    parameters: dict[str, Json]
+    """What it is registered with; empty where it was registered by somebody else."""
+    needed_b: int | None
+    """Estimated memory; None where the file is not known."""
+    model: Model | None
+    """The file, None for a model of an external Ollama."""
+    listed_digest: str | None
+    """The manifest's digest in an external Ollama, else None."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """What was found: the models that can be measured, and a sentence for each that cannot."""
+
+    candidates: tuple[Candidate, ...]
+    refused: tuple[str, ...]
+
+
+def find_candidates(settings: Settings, wanted: Sequence[str] = ()) -> Choice:
+    """The models that were asked for by name or alias, or all of them, in the order of the folder or the server.
+
+    Raises UnknownModel with the near names, BadModel where a wanted one is refused, NoModels where there is nothing.
+    """
+    if settings.ollama_url is None:
+        return _chosen(_of_folder(settings), wanted)
+    with Client(settings.ollama_url, idle_timeout_s=settings.idle_timeout_s) as client:
+        files = _of_folder(settings).candidates if settings.models_dir and settings.ollama_store else ()
+        taken = {file.name for file in files}
+        listed = [entry for entry in client.models() if not entry.remote and plain_name(entry.name) not in taken]
+        names = [*taken, *(plain_name(entry.name) for entry in listed)]
+        for name in wanted:
+            if _asked(name) not in {_asked(known) for known in names}:
+                raise _unknown(name, names, f"the Ollama at {settings.ollama_url}")
+        keep = {_asked(name) for name in wanted} or {_asked(name) for name in names}
+        chosen = [entry for entry in listed if _asked(plain_name(entry.name)) in keep]
+        candidates = [file for file in files if _asked(file.name) in keep]
+        shown = [_of_server(client, entry) for entry in chosen]
+        candidates += [candidate for candidate in shown if candidate is not None]
+        if not candidates:
+            raise NoModels(
+                f"The Ollama at {settings.ollama_url} has no model that writes text.", next="ollama pull qwen3:0.6b"
+            )
+        return Choice(candidates=tuple(candidates), refused=())
+
+
+def plain_name(listed: str) -> str:
+    """An Ollama's own name without the implied tag: "llama3.2:1b", and "phi-2" for "phi-2:latest"."""
+    return listed.removesuffix(":latest")
+
+
+def models_folder(settings: Settings) -> Path:
+    """The folder of GGUF files: ORAC_MODELS_DIR, else the sample model's. Raises NoModels for neither."""
+    if settings.models_dir is not None:
+        return settings.models_dir
+    if settings.sample_dir.is_dir():
+        return settings.sample_dir
+    raise NoModels(
+        "ORAC_MODELS_DIR is not set, and the sample model is not there.",
+        next="Set ORAC_MODELS_DIR=~/gguf to your folder of GGUF files, or type `make bench` to get the sample.",
+    )
+
+
+def _of_folder(settings: Settings) -> Choice:
+    folder = models_folder(settings)
+    models = discover(folder)
+    good = tuple(_of_file(model) for model in models if model.refused is None)
+    refused = tuple(f"{model.path.name}: {model.refused}" for model in models if model.refused is not None)
+    if not good:
+        raise NoModels(f"No file in {folder} can be used: {'; '.join(refused)}.", next="See each with: orac models")
+    return Choice(candidates=good, refused=refused)
+
+
+def _chosen(choice: Choice, wanted: Sequence[str]) -> Choice:
+    if not wanted:
+        return choice
+    models = [candidate.model for candidate in choice.candidates if candidate.model is not None]
+    names = {find(models, name).name for name in wanted}
+    return Choice(candidates=tuple(c for c in choice.candidates if c.name in names), refused=choice.refused)
+
+
+def _of_file(model: Model) -> Candidate:
+    assert model.header is not None  # not refused
+    context = model.context_tokens
+    return Candidate(
+        name=model.name,
+        aliases=model.aliases,
+        served_as=model.name,
+        context_length=context,
+        size_b=model.header.size_b,
+        architecture=model.header.architecture,
+        quantization=model.header.quantization,
+        prefix=model.template.prefix,
+        suffix=model.template.suffix,
+        parameters=dict(model.parameters),
+        needed_b=memory_needed_b(model.header, context),
+        model=model,
+        listed_digest=None,
+    )
+
+
+def _of_server(client: Client, entry: Listed) -> Candidate | None:
+    """A model of an external Ollama; None where it cannot write text (an embedding model)."""
+    shown = client.show(entry.name)
+    abilities = shown.get("capabilities")
+    if isinstance(abilities, list) and abilities and "completion" not in abilities:
+        return None
+    info = shown.get("model_info")
+    context = info.get(f"{entry.architecture}.context_length") if isinstance(info, dict) else None
+    return Candidate(
+        name=plain_name(entry.name),
+        aliases=(),
+        served_as=entry.name,
+        context_length=context if isinstance(context, int) else DEFAULT_CONTEXT,
+        size_b=entry.size_b,
+        architecture=entry.architecture,
+        quantization=entry.quantization,
+        prefix="",
+        suffix="",
+        parameters={},
+        needed_b=None,
+        model=None,
+        listed_digest=entry.digest,
+    )
+
+
+def _asked(name: str) -> str:
+    return plain_name(name.strip()).casefold()
+
+
+def _unknown(name: str, names: Sequence[str], where: str) -> UnknownModel:
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
+    hint = f"Near names: {', '.join(near)}." if near else f"It has: {', '.join(sorted(names)) or 'none'}."
+    return UnknownModel(f"{where} has no model {name!r}.", next=hint)

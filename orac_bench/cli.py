@@ -1,0 +1,152 @@
+"""The command-line door: what can be typed, and how an error is told.
+
+Numbers go to stdout, everything else to stderr. Exit status: 0 done, 1 a round failed, 2 wrong usage or a missing
+prerequisite, 130 interrupted. A command's modules are imported only when it is called, so that `--help` is quick.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
+
+from orac_bench import __version__
+from orac_bench.errors import OracError
+from orac_bench.settings import Settings, database_url, read_settings
+
+EXAMPLES = """\
+examples:
+  orac doctor                              what is missing on this machine
+  orac models                              the GGUF files that can be measured
+  orac bench                               measure them all, four suites
+  orac bench phi-2 --suite decode          one model, one question
+  orac show latest                         the results of the last run
+  orac export latest --format csv -o run.csv
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command in `argv` (None: this process's arguments). The exit status."""
+    arguments = parser().parse_args(argv)
+    try:
+        settings = read_settings()
+        if getattr(arguments, "database", None):
+            url = database_url(arguments.database, home=settings.home, folder=Path.cwd())
+            os.environ["ORAC_DATABASE_URL"] = url
+            settings = read_settings()
+        module = import_module(f"orac_bench.commands.{arguments.module}")
+        command: Callable[[Settings, argparse.Namespace], int] = getattr(module, arguments.function)
+        status = command(settings, arguments)
+        sys.stdout.flush()
+    except OracError as error:
+        print(f"orac: {error.what}", file=sys.stderr)
+        if error.next is not None:
+            print(f"  next: {error.next}", file=sys.stderr)
+        return error.exit_status
+    except KeyboardInterrupt:
+        print("orac: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return status
+
+
+def parser() -> argparse.ArgumentParser:
+    """Everything that can be typed."""
+    top = argparse.ArgumentParser(
+        prog="orac",
+        description="True numbers of language models on small boards.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    top.add_argument("--version", action="version", version=f"orac {__version__}")
+    commands = top.add_subparsers(metavar="COMMAND", required=True)
+
+    def command(name: str, module: str, text: str, *, example: str, store: bool = True) -> argparse.ArgumentParser:
+        made = commands.add_parser(
+            name,
+            help=text,
+            description=text,
+            epilog=f"example: {example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        made.set_defaults(module=module, function=name.replace("import", "take_in"))
+        made.add_argument("--json", action="store_true", help="print one JSON document")
+        if store:
+            made.add_argument("--database", metavar="URL", help="the store (default: ORAC_DATABASE_URL)")
+        return made
+
+    command("doctor", "doctor", "Check every prerequisite", example="orac doctor", store=False)
+    command("models", "models", "List the GGUF files, ready or refused", example="orac models --json", store=False)
+    _bench(command("bench", "bench", "Measure models", example="orac bench phi-2 --suite decode --rounds 20"))
+    listed = command("list", "runs", "List runs, newest first", example="orac list --limit 5")
+    listed.add_argument("--limit", type=_at_least(1), default=20, metavar="N", help="how many (default 20)")
+    listed.add_argument("--before", metavar="RUN", help="only runs older than this one")
+    shown = command("show", "runs", "Show one run: conditions, results, flags", example="orac show latest --rounds")
+    shown.add_argument("run", metavar="RUN", help="an id, latest, or latest~2")
+    shown.add_argument("--rounds", action="store_true", help="every round as well")
+    deleted = command("delete", "runs", "Delete a run and its rounds", example="orac delete latest~3")
+    deleted.add_argument("run", metavar="RUN", help="an id, latest, or latest~2")
+    deleted.add_argument("--yes", action="store_true", help="do not ask")
+    exported = command("export", "exchange", "Write runs in a form that others read", example=_EXPORT)
+    exported.add_argument("runs", nargs="+", metavar="RUN", help="an id, latest, or latest~2")
+    exported.add_argument("--format", choices=("csv", "json", "markdown", "pytest-benchmark"), default="json")
+    exported.add_argument("-o", dest="output", metavar="PATH", help="write to a file instead of stdout")
+    imported = command("import", "exchange", "Take in another board's JSON export", example="orac import other.json")
+    imported.add_argument("file", metavar="FILE", help="made by orac export --format json")
+    checked = command("selfcheck", "selfcheck", "Measure ORAC's own error and overhead", example="orac selfcheck")
+    checked.add_argument("--model", metavar="M", help="for the overhead (default: the smallest that is there)")
+    checked.add_argument("--rounds", type=_at_least(2), default=10, metavar="N", help="pairs of rounds (default 10)")
+    _database(command("db", "database", "Look after the store", example="orac db backup orac-2026.db"))
+    return top
+
+
+_EXPORT = "orac export latest --format csv -o run.csv"
+
+
+def _bench(bench: argparse.ArgumentParser) -> None:
+    add = bench.add_argument
+    add("models", nargs="*", metavar="MODEL", help="names of `orac models` (default: all)")
+    add("--suite", action="append", default=[], metavar="NAME", help="first_token, decode, prompt_length, cold_load")
+    add("--rounds", type=_at_least(1), metavar="N", help="counted rounds a case (default: the suite's, 6 or 10)")
+    add("--warmup", type=_at_least(0), metavar="N", help="warm-up rounds a case (default: the suite's, 0 to 2)")
+    add("--output-tokens", type=_at_least(1), metavar="N", help="tokens to write (default: the suite's, 16 or 128)")
+    add("--prompt-tokens", type=_at_least(1), action="append", metavar="N", help="prompt length; may be repeated")
+    add("--prompt-file", metavar="F", help="take the prompt from a file instead of a length")
+    add("--note", metavar="TEXT", help="a note, kept with the run")
+    add("--resume", metavar="RUN", help="go on with an interrupted run at its first unfinished case")
+
+
+def _database(db: argparse.ArgumentParser) -> None:
+    actions = db.add_subparsers(metavar="upgrade|check|backup", required=True)
+    for name, text in (
+        ("upgrade", "bring an older store up to this version, after a backup beside it"),
+        ("check", "look for damage"),
+        ("backup", "copy the store while it is in use"),
+    ):
+        action = actions.add_parser(name, help=text, description=text.capitalize(), allow_abbrev=False)
+        action.set_defaults(function=name)
+        action.add_argument("--json", action="store_true", help="print one JSON document")
+        action.add_argument("--database", metavar="URL", help="the store (default: ORAC_DATABASE_URL)")
+        if name == "backup":
+            action.add_argument("path", metavar="PATH", help="the new file")
+
+
+def _at_least(low: int) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        value = int(text) if text.lstrip("+-").isdigit() else low - 1
+        if value < low:
+            raise argparse.ArgumentTypeError(f"{text!r} is not allowed: a whole number from {low} on is")
+        return value
+
+    return number
+
+
+if __name__ == "__main__":
+    sys.exit(main())

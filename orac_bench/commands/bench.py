@@ -1,0 +1,103 @@
+"""`orac bench`: the same session as `pytest benchmarks/`, and its results as a table or a JSON document."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import orac_bench
+from orac_bench.errors import MissingPrerequisite
+from orac_bench.settings import Settings, checkout
+from orac_bench.store.export import document
+from orac_bench.store.store import open_store
+from orac_bench.tables import failure_lines, next_steps, results_table
+
+EXIT_STATUS = {0: 0, 1: 1, 2: 130, 3: 1, 4: 2, 5: 2}
+"""Of pytest's exit codes: all passed, some failed, interrupted, internal error, usage error, nothing collected."""
+
+
+def bench(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Measures, prints what came of it, and says where it is."""
+    from orac_bench.plugin import measure
+
+    with _stdout_to_stderr():
+        code, run_id = measure(_pytest_arguments(settings, arguments))
+    status = EXIT_STATUS.get(code, 1)
+    if run_id is None:
+        return status
+    with open_store(settings.database_url, write=False) as store:
+        run, results = store.run(run_id), store.results(run_id, rounds=arguments.json)
+    if arguments.json:
+        print(json.dumps(document(run, results, rounds=False)))
+        return status
+    print(results_table(results, width=_width()))
+    for line in (*failure_lines(results), *next_steps(run, settings.database_url)):
+        print(line)
+    return status
+
+
+def benchmarks_folder() -> Path:
+    """The benchmarks: those that the wheel carries, else the checkout's. Raises MissingPrerequisite for neither."""
+    package = Path(orac_bench.__file__).parent
+    root = checkout(package)
+    for folder in (package / "benchmarks", *([root / "benchmarks"] if root else [])):
+        if (folder / "bench_decode.py").is_file():
+            return folder
+    raise MissingPrerequisite("The benchmarks are not installed.", next="Install ORAC again: pip install .")
+
+
+def _pytest_arguments(settings: Settings, arguments: argparse.Namespace) -> list[str]:
+    folder = benchmarks_folder()
+    fixed = [
+        str(folder),
+        f"--rootdir={folder}",
+        f"-c{os.devnull}",
+        "-opython_files=bench_*.py",
+        "-opython_functions=bench_*",
+        "-pno:cacheprovider",
+        "--noconftest",
+        "--no-header",
+        "--no-summary",
+        "--tb=no",
+        "-q",
+        "--benchmark-quiet",
+        "--orac-trigger=orac",
+    ]
+    if arguments.resume is not None:
+        with open_store(settings.database_url, write=False) as store:
+            run = store.run(store.resolve(arguments.resume))
+        return [*fixed, *run.arguments, f"--orac-resume={run.id}"]
+    given: list[tuple[str, object]] = [("model", name) for name in arguments.models]
+    given += [("suite", name) for name in arguments.suite]
+    given += [("prompt-tokens", length) for length in arguments.prompt_tokens or ()]
+    given += [(name, getattr(arguments, name.replace("-", "_"))) for name in _SINGLE]
+    return [*fixed, *(f"--orac-{option}={value}" for option, value in given if value is not None)]
+
+
+_SINGLE = ("rounds", "warmup", "output-tokens", "prompt-file", "note")
+
+
+@contextmanager
+def _stdout_to_stderr() -> Iterator[None]:
+    """What pytest prints are notes; stdout is for the result."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
+def _width() -> int:
+    try:
+        return max(80, os.get_terminal_size(1).columns)
+    except OSError:
+        return 120

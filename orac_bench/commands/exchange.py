@@ -1,0 +1,50 @@
+"""`orac export`, `orac import`: the data in forms that others read, and another board's taken in."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from orac_bench.errors import StoreFull, UsageError
+from orac_bench.settings import Settings
+from orac_bench.store import export as forms
+from orac_bench.store.store import open_store
+
+
+def export(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Writes the runs to stdout, or to a file, which is opened first so that a bad path costs nothing."""
+    with open_store(settings.database_url, write=False) as store:
+        text = forms.export(store, [store.resolve(run) for run in arguments.runs], form=arguments.format)
+    if arguments.output is None:
+        sys.stdout.write(text)
+        return 0
+    path = Path(arguments.output)
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        kind = StoreFull if error.errno == 28 else UsageError
+        raise kind(f"{path} could not be written: {error.strerror}.", next="Choose another with -o.") from error
+    print(f"{len(arguments.runs)} runs are in {path}", file=sys.stderr)
+    return 0
+
+
+def take_in(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Takes in a JSON export. Runs that are there already change nothing."""
+    path = Path(arguments.file)
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}.", next="Check the path.") from error
+    except ValueError as error:
+        raise UsageError(
+            f"{path} is no JSON document.", next="Make one on the other board: orac export RUN --format json -o F"
+        ) from error
+    with open_store(settings.database_url, write=True) as store:
+        taken = forms.import_document(store, document)
+    if arguments.json:
+        print(json.dumps({"imported": [*taken]}))
+    else:
+        print(f"Taken in: {', '.join(taken)}" if taken else "Nothing new: every run was there already.")
+    return 0

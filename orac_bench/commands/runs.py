@@ -1,0 +1,105 @@
+"""`orac list`, `orac show`, `orac delete`: what was measured."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+
+from orac_bench.errors import UsageError
+from orac_bench.records import Json, Run
+from orac_bench.settings import Settings
+from orac_bench.store.export import document
+from orac_bench.store.store import RunLine, open_store
+from orac_bench.tables import failure_lines, flag_lines, results_table, rounds_table, table_text
+
+
+def list(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Prints a page of runs, newest first."""
+    with open_store(settings.database_url, write=False) as store:
+        before = None if arguments.before is None else store.resolve(arguments.before)
+        lines = store.runs(limit=arguments.limit, before=before)
+    if arguments.json:
+        following = lines[-1].id if len(lines) == arguments.limit else None
+        print(json.dumps({"runs": [_line(line) for line in lines], "next": following}))
+        return 0
+    columns = ("run", "started (UTC)", "status", "cases", "rounds", "failed", "note")
+    rows = [
+        (
+            line.id,
+            f"{line.started:%Y-%m-%d %H:%M}",
+            line.status.value,
+            str(line.cases),
+            str(line.rounds),
+            str(line.failed),
+            line.note or "",
+        )
+        for line in lines
+    ]
+    print(table_text(columns, rows, width=120), end="")
+    return 0
+
+
+def show(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Prints one run: conditions, results, flags, and with --rounds every round."""
+    with open_store(settings.database_url, write=False) as store:
+        run_id = store.resolve(arguments.run)
+        run, results = store.run(run_id), store.results(run_id, rounds=True)
+    if arguments.json:
+        print(json.dumps(document(run, results, rounds=arguments.rounds)))
+        return 0
+    for line in _heading(run):
+        print(line)
+    print()
+    print(results_table(results, width=120))
+    for line in (*failure_lines(results), *flag_lines(results)):
+        print(line)
+    for result in results if arguments.rounds else ():
+        print(f"\n{result.case.model} {result.case.suite} {result.case.workload.label} (case {result.case.key})")
+        print(rounds_table(result, width=120), end="")
+    return 0
+
+
+def delete(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Deletes a run after asking. Exit status 2 where nobody can be asked."""
+    with open_store(settings.database_url, write=True) as store:
+        run = store.run(store.resolve(arguments.run))
+        if not arguments.yes:
+            if not sys.stdin.isatty():
+                raise UsageError(f"Nothing was deleted: nobody can be asked about run {run.id}.", next="Add --yes.")
+            answer = input(f"Delete run {run.id} of {run.started:%Y-%m-%d %H:%M} and all its rounds? [y/N] ")
+            if answer.strip().lower() not in ("y", "yes"):
+                print("Nothing was deleted.", file=sys.stderr)
+                return 0
+        store.delete_run(run.id)
+    print(json.dumps({"deleted": run.id}) if arguments.json else f"Run {run.id} is deleted.")
+    return 0
+
+
+def _heading(run: Run) -> Sequence[str]:
+    ended = "" if run.ended is None else f" to {run.ended:%H:%M}"
+    lines = [
+        f"Run {run.id}: {run.status.value}, {run.started:%Y-%m-%d %H:%M}{ended} UTC, by {run.trigger}, "
+        f"ORAC {run.orac_version}"
+    ]
+    if run.note:
+        lines.append(f"Note: {run.note}")
+    if run.conditions is not None:
+        facts = ", ".join(f"{key} {value}" for key, value in run.conditions.facts.items())
+        lines.append(f"Conditions {run.conditions.hash}: {facts}")
+    return lines
+
+
+def _line(line: RunLine) -> dict[str, Json]:
+    return {
+        "id": line.id,
+        "status": line.status.value,
+        "started": line.started.isoformat().replace("+00:00", "Z"),
+        "ended": None if line.ended is None else line.ended.isoformat().replace("+00:00", "Z"),
+        "trigger": line.trigger,
+        "note": line.note,
+        "cases": line.cases,
+        "rounds": line.rounds,
+        "failed": line.failed,
+    }

@@ -1,0 +1,272 @@
+"""One case being measured, round by round: prepare, send, keep. `send` is the timed region.
+
+What must never live here: what a metric means (metrics.py), when a case begins and ends (session.py).
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+
+from orac_bench.engine import Engine
+from orac_bench.errors import OllamaError
+from orac_bench.metrics import Asked, cached_below_s, round_flags, round_metrics
+from orac_bench.models.meminfo import available_b
+from orac_bench.ollama.client import FOR_EVER, Call
+from orac_bench.records import Case, Failure, Flag, Json, Phase, Round, RoundStatus
+from orac_bench.suites import grid, prompt
+
+GIVE_UP_AFTER = 3
+"""Failed rounds in a row after which the rest of a case is not tried: an Ollama that hangs would cost a night."""
+
+LUCK = frozenset({Flag.SHORT_OUTPUT, Flag.ABORTED})
+"""Flags that another seed may avoid; such rounds are tried again, at most as often as rounds were planned."""
+
+
+@dataclass(kw_only=True)
+class Target:
+    """A model that the server knows, ready to be measured."""
+
+    name: str
+    served_as: str
+    digest: str
+    architecture: str | None
+    context_length: int
+    prefix: str
+    suffix: str
+    parameters: Mapping[str, Json]
+    needed_b: int | None
+    memory_b: int | None = None
+    """Available memory before the load less after it; None until loaded, or where the server runs elsewhere."""
+
+
+@dataclass(kw_only=True)
+class Attempt:
+    """One round on its way: what was asked, and the call. `call` is None where it could not be prepared."""
+
+    phase: Phase
+    index: int
+    seed: int
+    nonce: str
+    started: datetime
+    asked: Asked
+    call: Call | None = None
+    failure: Failure | None = None
+    available_b: int | None = None
+    cpu_s: float = 0.0
+
+    def send(self) -> None:
+        """The timed region."""
+        if self.call is not None:
+            self.call.send()
+
+
+@dataclass(kw_only=True)
+class Measurement:
+    """A case whose model is loaded. `settle` first; then for each round `prepare`, `Attempt.send`, `keep`."""
+
+    engine: Engine
+    target: Target
+    case: Case
+    point: grid.Point
+    run_seed: int
+    turns: Iterator[int]
+    """Grows with every prompt of the run, so that no two in a row begin alike."""
+    given: str | None
+    """The text of --prompt-file, None where the prompt has a wanted length."""
+    recipes: MutableMapping[tuple[str, int], prompt.Recipe]
+    """What earlier cases of the run found out, by model digest and length."""
+    keep_round: Callable[[Round], None]
+    note: Callable[[str], None]
+    rounds: list[Round] = field(default_factory=list)
+    facts: dict[str, Json] = field(default_factory=dict)
+    _recipe: prompt.Recipe | None = None
+    _cached_below_s: float | None = None
+    _failed_in_a_row: int = 0
+
+    def settle(self) -> None:
+        """Finds the prompt of the wanted length, and what a cached prefill of it looks like.
+
+        The probe sends one prompt twice: the first time nothing of it is cached, the second time all of it.
+        """
+        wanted = self.case.workload.prompt_tokens
+        if wanted is not None:
+            known = (self.target.digest, wanted)
+            if known not in self.recipes:
+                self.recipes[known] = prompt.calibrate(wanted, self._count, limit=self._longest())
+            self._recipe = self.recipes[known]
+            self.facts["prompt_words"] = self._recipe.words + self._recipe.pads
+            self.facts["prompt_tokens"] = self._recipe.counted
+        if not self.point.suite.cold:
+            self._probe()
+
+    @property
+    def given_up(self) -> bool:
+        """Whether so many rounds in a row failed that the rest is not tried."""
+        return self._failed_in_a_row >= GIVE_UP_AFTER
+
+    @property
+    def counted(self) -> list[Round]:
+        """The rounds that are in the statistics."""
+        return [round for round in self.rounds if round.counted]
+
+    def tries_left(self) -> int:
+        """How many rounds to try again now: one for each that luck spoilt, within the bound."""
+        measured = [round for round in self.rounds if round.phase is Phase.MEASURE]
+        unlucky = [round for round in measured if round.flags & LUCK]
+        missing = min(self.point.rounds - len(self.counted), len(unlucky))
+        within_bound = 2 * self.point.rounds - len(measured)
+        return 0 if self.given_up else max(0, min(missing, within_bound))
+
+    def prepare(self, phase: Phase) -> Attempt:
+        """A round ready to be sent: model loaded or verified unloaded, prompt new, request built, no collector.
+
+        A server that does not answer makes an attempt with a failure, which `keep` stores; a supervised one that has
+        ended is started again first.
+        """
+        index = sum(round.phase is phase for round in self.rounds)
+        seed = grid.round_seed(self.run_seed, self.case.key, phase.value, index)
+        attempt = Attempt(
+            phase=phase,
+            index=index,
+            seed=seed,
+            nonce=prompt.nonce(seed, next(self.turns)),
+            started=datetime.now(timezone.utc),
+            asked=self._asked(),
+        )
+        try:
+            attempt.call = self._call(attempt)
+        except OllamaError as error:
+            attempt.failure = Failure(code=error.code, message=str(error))
+        gc.collect()
+        gc.disable()
+        attempt.cpu_s = time.process_time()
+        return attempt
+
+    def keep(self, attempt: Attempt) -> Round:
+        """The round of a sent attempt, stored."""
+        cpu_s = time.process_time() - attempt.cpu_s
+        gc.enable()
+        round = self._unsent(attempt) if attempt.call is None else self._sent(attempt, attempt.call, cpu_s)
+        self._failed_in_a_row = self._failed_in_a_row + 1 if round.status is RoundStatus.FAILED else 0
+        self.rounds.append(round)
+        self.keep_round(round)
+        return round
+
+    def verdict(self) -> Failure | None:
+        """Why the case is not done, None where it is."""
+        failed = [round for round in self.rounds if round.status is RoundStatus.FAILED]
+        if failed:
+            first = failed[0].failure
+            message = "" if first is None else f" The first: {first.message}"
+            given_up = " The rest was not tried." if self.given_up else ""
+            return Failure(code="failed_rounds", message=f"{len(failed)} rounds failed.{given_up}{message}")
+        if len(self.counted) < self.point.rounds:
+            reasons = sorted({flag.value for round in self.rounds for flag in round.flags})
+            message = f"{len(self.counted)} of {self.point.rounds} rounds count; the others: {', '.join(reasons)}."
+            return Failure(code="too_few_rounds", message=message)
+        return None
+
+    def _call(self, attempt: Attempt) -> Call:
+        engine = self.engine
+        if engine.revive():
+            self.note(f"Ollama had ended and was started again: {engine.client.url}")
+        if self.point.suite.cold:
+            engine.client.unload_all()
+            attempt.available_b = available_b() if engine.local else None
+        elif engine.only(self.target.served_as) is None:
+            engine.client.unload_all()
+            engine.client.load(self.target.served_as)
+        return engine.client.prepare(self._payload(attempt.nonce, attempt.seed, self.case.workload.output_tokens))
+
+    def _sent(self, attempt: Attempt, call: Call, cpu_s: float) -> Round:
+        generation = call.generation()
+        metrics = round_metrics(generation, attempt.asked)
+        metrics["client_cpu_s"] = cpu_s
+        if attempt.available_b is not None and generation.failure is None:
+            after = available_b()
+            if after is not None:
+                metrics["model_memory_b"] = float(attempt.available_b - after)
+        return Round(
+            index=attempt.index,
+            phase=attempt.phase,
+            status=RoundStatus.OK if generation.failure is None else RoundStatus.FAILED,
+            started=attempt.started,
+            seed=attempt.seed,
+            metrics=metrics if generation.failure is None else {"client_cpu_s": cpu_s},
+            flags=round_flags(generation, attempt.asked),
+            failure=generation.failure,
+            raw={**generation.raw, "nonce": attempt.nonce},
+            arrivals_ns=tuple(
+                chunk.at_ns - generation.sent_ns for chunk in generation.chunks if chunk.text or chunk.thinking
+            ),
+        )
+
+    def _unsent(self, attempt: Attempt) -> Round:
+        return Round(
+            index=attempt.index,
+            phase=attempt.phase,
+            status=RoundStatus.FAILED,
+            started=attempt.started,
+            seed=attempt.seed,
+            metrics={},
+            failure=attempt.failure,
+            raw={"nonce": attempt.nonce},
+        )
+
+    def _asked(self) -> Asked:
+        workload = self.case.workload
+        return Asked(
+            prompt_tokens=workload.prompt_tokens,
+            output_tokens=workload.output_tokens,
+            cold=self.point.suite.cold,
+            cached_below_s=self._cached_below_s,
+            server_version=self.engine.version,
+            architecture=self.target.architecture,
+        )
+
+    def _payload(self, nonce: str, seed: int, output_tokens: int) -> dict[str, Json]:
+        return self._request(self._text(nonce), seed, output_tokens)
+
+    def _request(self, text: str, seed: int, output_tokens: int) -> dict[str, Json]:
+        return {
+            "model": self.target.served_as,
+            "prompt": text,
+            "raw": True,
+            "keep_alive": FOR_EVER,
+            "options": {**grid.OPTIONS, "num_predict": output_tokens, "seed": seed},
+        }
+
+    def _text(self, nonce: str) -> str:
+        text = self.given or ""
+        if self._recipe is not None:
+            text = prompt.body(self._recipe.words, self._recipe.pads)
+        return prompt.assemble(nonce, self.target.prefix, text, self.target.suffix)
+
+    def _count(self, words: int, pads: int) -> int:
+        """The server's count of a prompt of so many words and pads, in tokens."""
+        text = prompt.assemble(self._new_nonce(), self.target.prefix, prompt.body(words, pads), self.target.suffix)
+        timings = self.engine.client.generate(self._request(text, 1, 1)).timings
+        return 0 if timings is None else timings.prompt_count or 0
+
+    def _longest(self) -> int:
+        return max(1, self.target.context_length - 1)
+
+    def _probe(self) -> None:
+        """One prompt twice: how long its prefill takes when it is new, and how long out of the cache."""
+        text = self._text(self._new_nonce())
+        uncached_s, cached_s = self._prefill_s(text), self._prefill_s(text)
+        self._cached_below_s = cached_below_s(uncached_s, cached_s)
+        self.facts["prefill_uncached_s"] = uncached_s
+        self.facts["prefill_cached_s"] = cached_s
+
+    def _prefill_s(self, text: str) -> float | None:
+        timings = self.engine.client.generate(self._request(text, 1, 1)).timings
+        return None if timings is None else timings.prompt_s
+
+    def _new_nonce(self) -> str:
+        turn = next(self.turns)
+        return prompt.nonce(self.run_seed + turn, turn)

@@ -1,0 +1,322 @@
+"""The recipe: one run under one set of conditions, case after case, every round saved as soon as it ends.
+
+Behind every door: `pytest benchmarks/`, `orac bench` and the service run this. It composes Ollama, the models and the
+store; it prints nothing and tells a `Listener` what happens.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
+from itertools import count
+from pathlib import Path
+from typing import Protocol
+
+from orac_bench import __version__
+from orac_bench.candidates import Candidate
+from orac_bench.conditions import conditions, differing, host_facts, server_facts, volatile_facts
+from orac_bench.engine import Engine, running_engine
+from orac_bench.errors import DoesNotFit, ModelError, OracError, StoreError, UsageError
+from orac_bench.lock import Holder, measuring_alone
+from orac_bench.measurement import Measurement, Target
+from orac_bench.models.digests import Digests
+from orac_bench.models.meminfo import available_b
+from orac_bench.models.memory import Fit, fits
+from orac_bench.models.register import register
+from orac_bench.ollama.client import Loaded
+from orac_bench.records import METRICS_VERSION, Case, Conditions, Failure, Json, Round, Run, Status
+from orac_bench.settings import Settings
+from orac_bench.store.store import Store, open_store
+from orac_bench.suites import grid
+from orac_bench.suites.prompt import Recipe
+from orac_bench.units import Unit
+from orac_bench.units import format as written
+
+HASHING_TOLD_AT_B = 4 * 2**20
+"""Reading a larger file than this, to know it again, is worth a line."""
+
+
+class Listener(Protocol):
+    """Who is told what happens, as it happens. Never called in a timed region."""
+
+    def note(self, text: str) -> None:
+        """Something a person should know."""
+
+    def waiting(self, holder: Holder) -> None:
+        """Another measurement holds the machine."""
+
+    def case_started(self, case: Case, *, warmup: int, rounds: int) -> None:
+        """A case begins."""
+
+    def round_kept(self, case: Case, round: Round) -> None:
+        """A round was saved."""
+
+    def case_ended(self, case: Case, status: Status, failure: Failure | None) -> None:
+        """A case ended."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Intent:
+    """What a run is started with."""
+
+    trigger: str
+    arguments: tuple[str, ...] = ()
+    note: str | None = None
+    resume: str | None = None
+    """The run to go on with, None for a new one."""
+    prompt: str | None = None
+    """The text of --prompt-file, None where prompts have a wanted length."""
+
+
+@dataclass
+class Session:
+    """A run in progress. Made by `open_session`; measures one case at a time."""
+
+    settings: Settings
+    store: Store
+    engine: Engine
+    run: Run
+    intent: Intent
+    listener: Listener
+    finished: frozenset[str] = frozenset()
+    """Keys of the cases that an interrupted run had finished before."""
+    _targets: dict[str, Target] = field(default_factory=dict)
+    _recipes: dict[tuple[str, int], Recipe] = field(default_factory=dict)
+    _position: int = 0
+    _turns: Iterator[int] = field(default_factory=lambda: count(1))
+
+    @contextmanager
+    def measuring(self, candidate: Candidate, point: grid.Point) -> Iterator[Measurement]:
+        """A case, ready for its rounds: the model loaded alone, the prompt calibrated, the result row written.
+
+        However the block ends, the result's status is stored: done, failed, or interrupted where it was left by an
+        exception that is no OracError. Raises OracError where the case cannot be measured, which is stored as well.
+        """
+        target = self.target(candidate)
+        case = grid.case(point, model=target.name, model_digest=target.digest, parameters=target.parameters)
+        self._position += 1
+        result = self.store.begin_result(self.run.id, case, planned=point.rounds, position=self._position)
+        self.listener.case_started(case, warmup=point.warmup, rounds=point.rounds)
+        measurement: Measurement | None = None
+        try:
+            facts, loaded = self._bring(target, point)
+            measurement = Measurement(
+                engine=self.engine,
+                target=target,
+                case=case,
+                point=point,
+                run_seed=self.run.seed,
+                turns=self._turns,
+                given=self.intent.prompt,
+                recipes=self._recipes,
+                keep_round=lambda round: self._keep(result, case, round),
+                note=self.listener.note,
+            )
+            measurement.settle()
+            yield measurement
+        except StoreError:
+            raise
+        except OracError as error:
+            self._close(result, case, Status.FAILED, {}, Failure(code=error.code, message=str(error)))
+            raise
+        except BaseException:
+            self._close(result, case, Status.INTERRUPTED, {}, None)
+            raise
+        failure = measurement.verdict()
+        status = Status.DONE if failure is None else Status.FAILED
+        ratio = None if loaded is None else loaded.offload_ratio
+        self._close(result, case, status, {**facts, **measurement.facts}, failure, offload_ratio=ratio)
+
+    def has(self, candidate: Candidate, point: grid.Point) -> bool:
+        """Whether this run had finished the case before it was interrupted."""
+        if not self.finished:
+            return False
+        target = self.target(candidate)
+        case = grid.case(point, model=target.name, model_digest=target.digest, parameters=target.parameters)
+        return case.key in self.finished
+
+    def target(self, candidate: Candidate) -> Target:
+        """The candidate, known to the server under its name and with its digest. Files are registered once a run."""
+        if candidate.name not in self._targets:
+            self._targets[candidate.name] = self._registered(candidate)
+        return self._targets[candidate.name]
+
+    def end(self, *, interrupted: bool) -> Status:
+        """Closes the run: interrupted where cases are missing, failed where one failed, else done. The status."""
+        results = self.store.results(self.run.id, rounds=False)
+        failed = any(result.status is Status.FAILED for result in results)
+        status = Status.INTERRUPTED if interrupted else Status.FAILED if failed else Status.DONE
+        self.store.update_run(self.run.id, status=status, ended=_now())
+        return status
+
+    def _registered(self, candidate: Candidate) -> Target:
+        digest = candidate.listed_digest
+        if candidate.model is not None:
+            store = self.engine.store
+            if store is None:
+                raise UsageError(f"{candidate.name} is a file, and no store is known to register it in.")
+            digests = Digests(path=self.settings.home / "digests.json")
+            registration = register(
+                candidate.model,
+                store,
+                digests=digests,
+                owned=self.engine.supervised,
+                progress=self._hashing(candidate),
+            )
+            digest = registration.digest
+            if registration.changed:
+                self.engine.client.unload(candidate.served_as)
+        if digest is None:
+            raise ModelError(f"Ollama told no digest for {candidate.name}.")
+        return Target(
+            name=candidate.name,
+            served_as=candidate.served_as,
+            digest=digest,
+            architecture=candidate.architecture,
+            context_length=candidate.context_length,
+            prefix=candidate.prefix,
+            suffix=candidate.suffix,
+            parameters=candidate.parameters,
+            needed_b=candidate.needed_b,
+        )
+
+    def _hashing(self, candidate: Candidate) -> Callable[[int, int], None]:
+        def progress(done_b: int, total_b: int) -> None:
+            if done_b <= HASHING_TOLD_AT_B < total_b:
+                size = written(total_b, Unit.BYTE)
+                self.listener.note(f"{candidate.name}: all {size} are read once, to know the file again.")
+
+        return progress
+
+    def _bring(self, target: Target, point: grid.Point) -> tuple[dict[str, Json], Loaded | None]:
+        """Loads the model alone, where the suite wants it loaded. Facts of the load for the result."""
+        client = self.engine.client
+        present = self.engine.only(target.served_as)
+        facts: dict[str, Json] = {}
+        if present is None:
+            client.unload_all()
+            before = available_b() if self.engine.local else None
+            self._check_memory(target, before)
+            present = client.load(target.served_as)
+            after = available_b() if self.engine.local else None
+            if before is not None and after is not None:
+                target.memory_b = before - after
+        if target.memory_b is not None:
+            facts["model_memory_b"] = target.memory_b
+        context = present.context_length or target.context_length
+        if point.tokens > context:
+            raise UsageError(
+                f"{target.name} has a context of {context} tokens; {point.workload.label} needs {point.tokens}.",
+                next="Ask for less with --prompt-tokens or --output-tokens.",
+            )
+        facts["context_length"] = context
+        return facts, present
+
+    def _check_memory(self, target: Target, available: int | None) -> None:
+        if target.needed_b is None or available is None or fits(target.needed_b, available) is not Fit.NO:
+            return
+        raise DoesNotFit(
+            f"{target.name} needs about {written(target.needed_b, Unit.BYTE)} of memory, and "
+            f"{written(available, Unit.BYTE)} are available. It was not loaded.",
+            next="Use a smaller quantisation, or free memory: a desktop session alone takes about 800 MiB.",
+        )
+
+    def _keep(self, result: int, case: Case, round: Round) -> None:
+        self.store.add_round(result, round)
+        self.listener.round_kept(case, round)
+
+    def _close(
+        self,
+        result: int,
+        case: Case,
+        status: Status,
+        facts: Mapping[str, Json],
+        failure: Failure | None,
+        *,
+        offload_ratio: float | None = None,
+    ) -> None:
+        self.store.close_result(result, status=status, facts=facts, failure=failure, offload_ratio=offload_ratio)
+        self.listener.case_ended(case, status, failure)
+
+
+@contextmanager
+def open_session(
+    settings: Settings, environ: Mapping[str, str], intent: Intent, listener: Listener
+) -> Iterator[Session]:
+    """A session that holds the machine, an Ollama and the store while the `with` block runs.
+
+    The block ends it with `session.end`; where it did not, the run is stored as interrupted. Raises OracError for
+    whatever is missing, before any round.
+    """
+    with ExitStack() as stack:
+        what = intent.note or f"orac, started by {intent.trigger}"
+        stack.enter_context(measuring_alone(settings.home / "measure.lock", what=what, waiting=listener.waiting))
+        store = stack.enter_context(open_store(settings.database_url, write=True))
+        store.mark_interrupted(is_alive)
+        engine = stack.enter_context(running_engine(settings, environ, note=listener.note))
+        facts = server_facts(version=engine.version, supervised=engine.supervised, environment=engine.environment)
+        now = conditions(host_facts(), facts, volatile_facts())
+        run, finished = _begin(store, intent, now)
+        session = Session(
+            settings=settings, store=store, engine=engine, run=run, intent=intent, listener=listener, finished=finished
+        )
+        try:
+            yield session
+        finally:
+            if store.run(run.id).status is Status.RUNNING:
+                session.end(interrupted=True)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process of that number runs on this machine."""
+    return Path(f"/proc/{pid}").exists()
+
+
+def _begin(store: Store, intent: Intent, now: Conditions) -> tuple[Run, frozenset[str]]:
+    if intent.resume is not None:
+        return _resumed(store, intent.resume, now)
+    started = _now()
+    run = Run(
+        id=f"{started:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
+        status=Status.RUNNING,
+        started=started,
+        ended=None,
+        trigger=intent.trigger,
+        note=intent.note,
+        orac_version=__version__,
+        metrics_version=METRICS_VERSION,
+        conditions=now,
+        seed=secrets.randbits(31),
+        arguments=intent.arguments,
+    )
+    store.add_run(run, pid=os.getpid())
+    return run, frozenset()
+
+
+def _resumed(store: Store, reference: str, now: Conditions) -> tuple[Run, frozenset[str]]:
+    run = store.run(store.resolve(reference))
+    if run.status is not Status.INTERRUPTED:
+        raise UsageError(
+            f"Run {run.id} is {run.status.value}; only an interrupted run can be resumed.",
+            next="Start a new one: orac bench",
+        )
+    if run.conditions is not None and run.conditions.hash != now.hash:
+        changed = ", ".join(f"{key} was {a}, is {b}" for key, (a, b) in differing(run.conditions, now).items())
+        store.update_run(run.id, status=Status.LOST, ended=_now(), error=f"the conditions changed: {changed}")
+        raise UsageError(
+            f"Run {run.id} cannot go on: the conditions changed ({changed}). What it measured is kept; it is lost.",
+            next="Start a new one: orac bench",
+        )
+    store.update_run(run.id, status=Status.RUNNING, pid=os.getpid())
+    finished = frozenset(
+        result.case.key for result in store.results(run.id, rounds=False) if result.status is Status.DONE
+    )
+    return replace(run, status=Status.RUNNING, ended=None), finished
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)

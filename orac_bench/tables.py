@@ -1,0 +1,126 @@
+"""What the doors show: tables of results, runs and models as text. Uses rich; computes nothing.
+
+Each function returns text without colour that fits into `width` columns as far as its content allows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from io import StringIO
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from orac_bench.metrics import METRICS
+from orac_bench.records import EXCLUDING, FLAG_TEXT, Flag, Phase, Result, Round, RoundStatus, Run, Status, Summary
+from orac_bench.units import ABSENT, Unit, scale, three_digits
+from orac_bench.units import format as written
+
+COLUMNS = ("ttft_s", "decode_tokens_per_s", "prefill_tokens_per_s", "e2e_s", "load_s")
+"""Metrics of the table of results; a column that no result fills is left out."""
+
+
+def results_table(results: Sequence[Result], *, width: int = 100) -> str:
+    """A block a model, a line a case: metrics as median (95 % interval), and how many rounds count."""
+    keys = [key for key in COLUMNS if any(key in result.summary for result in results)]
+    table = _table("model, suite", "tokens", *(METRICS[key].label for key in keys), "n")
+    model = None
+    for result in results:
+        case = result.case
+        if case.model != model:
+            model = case.model
+            table.add_row(model)
+        cells = [spread(result.summary.get(key), METRICS[key].unit) for key in keys]
+        count = f"{result.done}/{result.planned}"
+        if result.status is not Status.DONE:
+            count += f" {result.status.value}"
+        table.add_row(f"  {case.suite}", case.workload.label, *cells, count)
+    legend = "Median (95 % interval) of the rounds that count; n: how many of the planned ones do."
+    return _text(table, width) + legend
+
+
+def spread(summary: Summary | None, unit: Unit) -> str:
+    """A median with its interval in one unit: "209 ms (205–214)"; below 6 rounds, which have none: "209 ms (n=3)"."""
+    if summary is None:
+        return ABSENT
+    middle = written(summary.median, unit)
+    if summary.ci_low is None or summary.ci_high is None:
+        return f"{middle} (n={summary.n})"
+    factor, _ = scale(summary.median, unit)
+    return f"{middle} ({three_digits(summary.ci_low / factor)}–{three_digits(summary.ci_high / factor)})"
+
+
+def rounds_table(result: Result, *, width: int = 100) -> str:
+    """One line a round of a case, warm-ups and failures too, with flags."""
+    keys = [key for key in METRICS if any(key in round.metrics for round in result.rounds)]
+    keys = [key for key in keys if key in (*COLUMNS, "tpot_s", "input_tokens", "output_tokens")]
+    table = _table("round", *(METRICS[key].label for key in keys), "flags")
+    for round in result.rounds:
+        cells = [written(round.metrics.get(key), METRICS[key].unit) for key in keys]
+        table.add_row(_round_name(round), *cells, _remark(round))
+    return _text(table, width)
+
+
+def flag_lines(results: Iterable[Result]) -> list[str]:
+    """A sentence for each flag that occurs in the rounds, and whether it leaves them out."""
+    found: dict[Flag, int] = {}
+    for result in results:
+        for round in result.rounds:
+            for flag in round.flags:
+                found[flag] = found.get(flag, 0) + 1
+    return [
+        f"{flag.value} ({count} rounds{', left out' if flag in EXCLUDING else ''}): {FLAG_TEXT[flag]}."
+        for flag, count in sorted(found.items(), key=lambda pair: pair[0].value)
+    ]
+
+
+def failure_lines(results: Iterable[Result]) -> list[str]:
+    """A line for each case that failed, with the reason."""
+    return [
+        f"{result.case.model} {result.case.suite} {result.case.workload.label}: {result.failure.message}"
+        for result in results
+        if result.failure is not None
+    ]
+
+
+def next_steps(run: Run, database: str) -> list[str]:
+    """Where the data is, and what to type next."""
+    lines = [f"Every round is in {database.removeprefix('sqlite:///')}"]
+    if run.status is Status.INTERRUPTED:
+        lines.append(f"Go on where it stopped: orac bench --resume {run.id}")
+    lines.append(f"Look closer: orac show {run.id} --rounds   All runs: orac list")
+    return lines
+
+
+def table_text(columns: Sequence[str], rows: Iterable[Sequence[str]], *, width: int = 100) -> str:
+    """A plain table."""
+    table = _table(*columns)
+    for row in rows:
+        table.add_row(*row)
+    return _text(table, width)
+
+
+def _round_name(round: Round) -> str:
+    return f"warm-up {round.index}" if round.phase is Phase.WARMUP else f"{round.index}"
+
+
+def _remark(round: Round) -> str:
+    parts = [flag.value for flag in sorted(round.flags, key=lambda flag: flag.value)]
+    if round.status is RoundStatus.FAILED and round.failure is not None:
+        parts.insert(0, f"failed: {round.failure.message}")
+    return ", ".join(parts)
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for place, column in enumerate(columns):
+        table.add_column(column, overflow="fold", no_wrap=place == 0)
+    return table
+
+
+def _text(table: Table, width: int) -> str:
+    out = StringIO()
+    console = Console(file=out, width=width, color_system=None, highlight=False, markup=False, emoji=False)
+    console.print(table)
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
