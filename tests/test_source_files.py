@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from orac_bench.errors import MissingPrerequisite
 from orac_bench.telemetry.source import owned
-from orac_bench.telemetry.sources.files import HeldFile
+from orac_bench.telemetry.sources.files import HeldFile, HeldFiles
 from orac_bench.telemetry.sources.host import host
-from orac_bench.telemetry.sources.sysfs import sysfs
+from orac_bench.telemetry.sources.polled import PolledFiles
+from orac_bench.telemetry.sources.sysfs import rails, sysfs
 from tests.fakes.board import GPU, MONITOR, OVERCURRENT, orin_nano, write
 
 KB = 1024
@@ -64,12 +66,14 @@ def test_a_rail_that_turns_unreadable_is_absent_and_the_others_go_on(tmp_path: P
         assert owned(source.read()[0].values, "power_w")["VDD_IN"] == 4952 * 2000 / 1e6
 
 
-def test_a_file_whose_device_vanished_is_closed_and_gives_nothing_any_more(tmp_path: Path) -> None:
-    file = HeldFile(write(tmp_path, "temp", 42))
+def test_a_file_whose_device_vanished_is_closed_and_gives_nothing_any_more() -> None:
+    process = subprocess.Popen(["sleep", "60"])
+    file = HeldFile(Path(f"/proc/{process.pid}/stat"))
     assert file.open()
-    assert file.number() == 42.0
-    os.close(file._descriptor or 0)  # what the kernel then answers: EBADF here, ENODEV on a board
-    assert file.number() is None
+    assert (file.read() or b"").startswith(str(process.pid).encode())
+    process.kill()
+    process.wait()
+    assert file.read() is None
     assert file.gone
 
 
@@ -130,9 +134,21 @@ def test_this_machine_tells_its_cores_and_memory() -> None:
     assert sample.values["ram_used_b"] > 0
 
 
-def test_reading_stamps_lie_between_the_clock_before_and_after(tmp_path: Path) -> None:
+def test_a_vanished_rail_is_noted_once_and_its_value_is_absent(tmp_path: Path) -> None:
+    process = subprocess.Popen(["sleep", "60"])
+
+    def hold(files: HeldFiles, root: Path) -> None:
+        files.number("power_w.VDD_IN", files.hold(Path(f"/proc/{process.pid}/stat")))
+        files.number("gpu_hz", files.hold(write(root, "gpu", 5)))
+
+    with PolledFiles("sysfs", tmp_path, (hold,)) as source:
+        process.kill()
+        process.wait()
+        assert [source.read()[0].values for _ in range(2)] == [{"gpu_hz": 5.0}] * 2
+    assert source.notes == (f"/proc/{process.pid}/stat has vanished; its value is missing from then on.",)
+
+
+def test_a_sample_is_stamped_halfway_through_its_reading(tmp_path: Path) -> None:
     ticks = iter([100, 200])
-    source = sysfs(orin_nano(tmp_path))
-    source._clock = lambda: next(ticks)
-    with source:
+    with PolledFiles("sysfs", orin_nano(tmp_path), (rails,), clock=lambda: next(ticks)) as source:
         assert source.read()[0].at_ns == 150

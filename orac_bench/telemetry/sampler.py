@@ -22,7 +22,7 @@ TAIL_NS = 500_000_000
 """How long the fast pace goes on after a round: the first readings behind it belong to its energy."""
 KEPT = 6_000
 """Samples in memory: ten minutes of one source at 10 Hz. Older ones are dropped, and counted."""
-REOPEN_NS = 5 * 10**9
+REOPEN_S = 5.0
 PUSHED_LEAST_S = 0.02
 """A source that tells is read at most this often, so that a flood waits in its pipe."""
 
@@ -40,6 +40,7 @@ class Sampler:
         fast_s: float = FAST_S,
         slow_s: float = SLOW_S,
         kept: int = KEPT,
+        reopen_s: float = REOPEN_S,
         clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self.cpu_s = 0.0
@@ -47,6 +48,7 @@ class Sampler:
         self._sources = tuple(sources)
         self._notes: list[str] = []
         self._periods_s = (slow_s, fast_s)
+        self._reopen_ns = round(reopen_s * 1e9)
         self._clock = clock
         self._samples: deque[Sample] = deque(maxlen=kept)
         self._taken = 0
@@ -176,7 +178,7 @@ class Sampler:
         try:
             samples = source.read()
         except Exception as error:  # noqa: BLE001 - a source must never end a round, whatever it raises
-            self._fail(index, now_ns, f"The telemetry source {source.name} failed: {error}.")
+            self._fail(index, now_ns, f"The telemetry source {source.name} failed: {error}")
             return
         with self._news:
             for sample in samples:
@@ -216,7 +218,7 @@ class Sampler:
         if stack is not None:
             with contextlib.suppress(Exception):
                 stack.close()
-        self._again_ns[index] = now_ns + REOPEN_NS
+        self._again_ns[index] = now_ns + self._reopen_ns
         if note not in self._notes and len(self._notes) < 50:
             self._notes.append(note)
 

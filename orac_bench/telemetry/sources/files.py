@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 PAGE_B = 8192
-_GONE = frozenset({errno.ENODEV, errno.ENXIO, errno.ESTALE, errno.EBADF})
+_GONE = frozenset({errno.ENODEV, errno.ENXIO, errno.ESTALE, errno.ESRCH})
 
 
 class HeldFile:
