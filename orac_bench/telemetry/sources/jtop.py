@@ -34,9 +34,6 @@ class Board(Protocol):
     def close(self) -> None:
         """Leaves it."""
 
-    def ok(self, spin: bool = ...) -> bool:
-        """Whether the service still answers."""
-
 
 def missing() -> str | None:
     """Why the source cannot be had before it is tried. None where its library is installed."""
