@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from orac_bench.errors import MissingPrerequisite, SettingError
+from orac_bench.records import Flag
 from orac_bench.telemetry.auto import Offer, choose
 from orac_bench.telemetry.board import board_facts, clock_limits, jetpack, l4t, read_counters
+from orac_bench.telemetry.cautions import Caution, cautions, has_desktop
 from orac_bench.telemetry.power_mode import PowerMode, current_mode, modes
 from orac_bench.telemetry.sources.jtop import Board, Jtop, values_of
+from orac_bench.telemetry.sources.jtop import missing as no_jtop
 from orac_bench.telemetry.sources.nvml import Nvml
 from orac_bench.telemetry.sources.nvml import missing as no_nvml
-from orac_bench.telemetry.validity import Counters
+from orac_bench.telemetry.validity import Counters, findings
 from tests.fakes.board import GPU_CLOCKS, MODES, OVERCURRENT, orin_nano, write
 
 
@@ -70,6 +74,15 @@ def test_counters_are_those_of_the_board(tmp_path: Path) -> None:
             "policy4": (729_600_000, 1_344_000_000),
         },
     )
+
+
+def test_a_change_of_the_mode_in_mid_round_excludes_the_round(tmp_path: Path) -> None:
+    before = read_counters(orin_nano(tmp_path))
+    write(tmp_path, "var/lib/nvpmodel/status", "pmode:0000")
+    write(tmp_path, f"{GPU_CLOCKS}/max_freq", 612000000)
+    assert [(each.flag, each.excludes) for each in findings(before, read_counters(tmp_path))] == [
+        (Flag.POWER_MODE_CHANGED, True)
+    ]
 
 
 def test_the_same_id_is_another_mode_on_another_image() -> None:
@@ -183,9 +196,110 @@ def test_jtop_tables_without_a_value_leave_it_out() -> None:
     assert values_of(board) == {}
 
 
+class NoSupportError(Exception):
+    """Plays NVMLError."""
+
+
+class Library:
+    """pynvml as far as it is used, with a card that does not tell its energy."""
+
+    NVMLError = NoSupportError
+    NVML_CLOCK_GRAPHICS, NVML_CLOCK_MEM, NVML_TEMPERATURE_GPU = 0, 2, 0
+
+    def __init__(self, *, cards: int = 1) -> None:
+        self.cards, self.open, self.lost = cards, 0, False
+
+    def nvmlInit(self) -> None:  # noqa: N802 - the library's own name, as all below
+        self.open += 1
+
+    def nvmlShutdown(self) -> None:  # noqa: N802
+        self.open -= 1
+
+    def nvmlDeviceGetHandleByIndex(self, index: int) -> int:  # noqa: N802
+        if index >= self.cards:
+            raise NoSupportError("Invalid Argument")
+        return index
+
+    def nvmlDeviceGetUtilizationRates(self, _: int) -> SimpleNamespace:  # noqa: N802
+        return SimpleNamespace(gpu=97)
+
+    def nvmlDeviceGetMemoryInfo(self, _: int) -> SimpleNamespace:  # noqa: N802
+        return SimpleNamespace(used=5 * 2**30)
+
+    def nvmlDeviceGetClockInfo(self, _: int, kind: int) -> int:  # noqa: N802
+        return 2619 if kind == self.NVML_CLOCK_MEM else 1980
+
+    def nvmlDeviceGetTemperature(self, _: int, __: int) -> int:  # noqa: N802
+        return 41
+
+    def nvmlDeviceGetPowerUsage(self, _: int) -> int:  # noqa: N802
+        if self.lost:
+            raise NoSupportError("GPU is lost")
+        return 123_456
+
+    def nvmlDeviceGetTotalEnergyConsumption(self, _: int) -> int:  # noqa: N802
+        raise NoSupportError("Not Supported")
+
+
+def test_what_a_card_tells_is_in_base_units_and_what_it_does_not_is_said_once() -> None:
+    library = Library()
+    told = {
+        "gpu_load_ratio": 0.97,
+        "gpu_hz": 1980e6,
+        "emc_hz": 2619e6,
+        "gpu_memory_used_b": 5 * 2**30,
+        "temperature_celsius.gpu": 41.0,
+        "power_w.GPU": 123.456,
+    }
+    with Nvml(loading=lambda: library) as source:  # type: ignore[arg-type, return-value]
+        assert source.read()[0].values == told
+        library.lost = True
+        assert "power_w.GPU" not in source.read()[0].values
+        assert source.fileno() is None
+    assert source.notes == ("nvml does not tell energy_j.GPU: Not Supported.",)
+    assert (library.open, list(source.read())) == (0, [])
+
+
 def test_without_its_library_or_a_card_nvml_is_said_to_be_missing() -> None:
-    if Path("/dev/nvidia0").exists() and not no_nvml():
-        pytest.skip("this machine has an NVIDIA card and nvidia-ml-py")
-    with pytest.raises(MissingPrerequisite) as refused, Nvml():
+    library = Library(cards=0)
+    with pytest.raises(MissingPrerequisite) as refused, Nvml(loading=lambda: library):  # type: ignore[arg-type, return-value]
         pass
-    assert str(refused.value).startswith("The telemetry source nvml cannot be had: ")
+    assert str(refused.value) == "The telemetry source nvml cannot be had: Invalid Argument."
+    assert library.open == 0
+    if no_nvml():
+        with pytest.raises(MissingPrerequisite) as refused, Nvml():
+            pass
+        assert "nvidia-ml-py is not installed" in str(refused.value)
+
+
+def test_without_its_library_jtop_is_said_to_be_missing() -> None:
+    if no_jtop() is None:
+        pytest.skip("jetson-stats is installed here")
+    with pytest.raises(MissingPrerequisite) as refused, Jtop():
+        pass
+    assert "jetson-stats is not installed" in str(refused.value)
+
+
+def test_a_board_that_is_ready_to_measure_has_nothing_to_warn_of() -> None:
+    facts = {"l4t": "36.4.3", "clocks_locked": True, "power_mode": "25W"}
+    assert cautions(facts, celsius=45.0, desktop=False, disk_free_b=20 * 2**30) == ()
+    assert cautions({}, celsius=None, desktop=False, disk_free_b=None) == ()
+
+
+def test_what_spoils_a_measurement_is_warned_of_with_a_way_out() -> None:
+    facts = {"l4t": "36.4.7", "clocks_locked": False, "power_mode": "25W"}
+    found = cautions(facts, celsius=71.0, desktop=True, disk_free_b=2**30)
+    assert [caution.name for caution in found] == ["clocks", "desktop", "disk", "temperature", "l4t"]
+    assert found[0] == Caution(
+        name="clocks",
+        detail="the clocks are not locked: default governors are 18 to 45 % slower and vary by a quarter",
+        next="sudo jetson_clocks",
+    )
+    assert all(caution.next for caution in found)
+
+
+def test_a_desktop_is_seen_by_its_display_server(tmp_path: Path) -> None:
+    write(tmp_path, "proc/17/comm", "sshd")
+    assert not has_desktop(tmp_path)
+    write(tmp_path, "proc/99/comm", "gnome-shell")
+    assert has_desktop(tmp_path)

@@ -21,10 +21,11 @@ from orac_bench.telemetry.energy import (
     phase_energy,
     window_energy,
 )
-from orac_bench.telemetry.lag import fit_tau, interpolated
-from orac_bench.telemetry.log import read_log
+from orac_bench.telemetry.lag import fit_tau, interpolated, level_at
+from orac_bench.telemetry.log import even_times, printed_seconds, read_log, read_rails
 
 RECORDED = Path(__file__).parent / "data" / "tegrastats"
+LOG = RECORDED / "orin-nano_jp6_R36.5_sudo_100ms_log.txt"
 TAU_S = 0.52
 IDLE_W = 5.0
 TRIALS = 400
@@ -90,7 +91,7 @@ def test_phases_add_up_to_the_window() -> None:
 
 
 def test_after_the_recorded_falling_edge_of_an_orin_nano_no_energy_is_left_over() -> None:
-    log = read_log((RECORDED / "orin-nano_jp6_R36.5_sudo_100ms_log.txt").read_text().splitlines())
+    log = read_log(LOG.read_text().splitlines())
     times, powers = log.rail("VDD_IN")
     fit = fit_tau(times, powers)
     edge = fit.edges[-1]
@@ -236,3 +237,38 @@ def test_a_log_without_times_needs_to_be_told_its_interval() -> None:
     assert refused.value.next == "Give --interval 0.1"
     with pytest.raises(UsageError):
         read_log(["noise"])
+
+
+def test_json_lines_of_rails_are_read_and_a_wrong_one_is_named() -> None:
+    lines = ['{"t_s": 0, "rails_w": {"VDD_IN": 5.1, "VDD_SOC": 1}}', "", '{"t_s": 0.5, "rails_w": {"VDD_IN": 5.2}}']
+    assert read_rails(lines) == {"VDD_IN": ([0.0, 0.5], [5.1, 5.2]), "VDD_SOC": ([0.0], [1.0])}
+    for wrong in ("{", "[]", '{"t_s": 1}', '{"t_s": "x", "rails_w": {}}', '{"t_s": 1, "rails_w": [1]}'):
+        with pytest.raises(UsageError) as refused:
+            read_rails([*lines, wrong])
+        assert "Line 4 is no reading of rails" in str(refused.value)
+
+
+def test_printed_times_of_every_kind_are_seconds_that_differ_as_they_should() -> None:
+    pairs = [
+        ("04-19-2026 23:59:59", "04-20-2026 00:00:01"),
+        ("2026-04-19T23:59:59Z", "2026-04-20T00:00:01Z"),
+        ("2026/04/19 23:59:59.5", "2026/04/20 00:00:01.5"),
+        ("Apr 30 23:59:59", "May  1 00:00:01"),
+        ("Sun Apr 19 23:59:59 2026", "Mon Apr 20 00:00:01 2026"),
+        ("12:00:00,250", "12:00:02,250"),
+    ]
+    for before, after in pairs:
+        assert (printed_seconds(after) or 0) - (printed_seconds(before) or 0) == pytest.approx(2.0), before
+    assert [printed_seconds(at) for at in (None, "soon", "13-40-2026 00:00:00")] == [None, None, None]
+
+
+def test_lines_a_second_apart_or_more_keep_their_printed_pace() -> None:
+    assert even_times([(0, 10.0), (1, 12.0), (2, 14.0), (4, 18.0)], 5) == pytest.approx([0, 2, 4, 6, 8])
+    assert even_times([(1, 10.0), (2, 11.0)], 4) == pytest.approx([0, 1, 2, 3])
+
+
+def test_a_level_between_too_few_readings_is_interpolated() -> None:
+    assert level_at([0.0, 1.0], [2.0, 4.0], (0.5,), 0.5, TAU_S) == 3.0
+    assert level_at([0.0, 1.0, 2.0], [2.0, 4.0, 6.0], (0.5,), 0.5, 0.0) == 3.0
+    together = [1.0, 1.0 + 1e-9, 1.0 + 2e-9, 1.0 + 3e-9, 1.0 + 4e-9]
+    assert level_at(together, [2.0] * 5, (1.0 + 1e-9,), 1.0 + 2e-9, TAU_S) == 2.0

@@ -106,6 +106,17 @@ def test_lines_are_stamped_on_arrival_and_not_at_the_tick(tmp_path: Path) -> Non
     assert 45 <= sorted(gaps)[len(gaps) // 2] <= 90
 
 
+def test_after_a_restart_of_the_child_lines_are_still_stamped_on_arrival(tmp_path: Path) -> None:
+    replay = Tegrastats(str(program(tmp_path, LOG, then="exit", lines=8)), period_s=0.05, first_pause_ns=1)
+    with Sampler([replay], slow_s=0.3, fast_s=0.3) as sampler, sampler.fast():
+        time.sleep(3.0)
+        samples = sampler.take()
+        assert replay.starts >= 3
+    gaps = [(later.at_ns - earlier.at_ns) / MS for earlier, later in pairwise(samples)]
+    assert len(samples) >= 16
+    assert sum(45 <= gap <= 90 for gap in gaps) >= 0.7 * len(gaps)
+
+
 def test_a_source_that_fails_costs_its_readings_and_not_those_of_the_others() -> None:
     reads = iter(range(100))
     broken = Counting(lambda what: what == "read" and next(reads) == 1)

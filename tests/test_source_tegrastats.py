@@ -137,6 +137,29 @@ def test_garbage_is_counted_and_noted_once(tmp_path: Path) -> None:
     assert all("a line that cannot be read" in note for note in source.notes)
 
 
+def test_a_program_that_vanishes_is_noted_and_started_when_it_is_back(tmp_path: Path) -> None:
+    replay = program(tmp_path, LOG, then="exit", lines=1)
+    with Tegrastats(str(replay), period_s=0.01, first_pause_ns=SECOND_NS // 20) as source:
+        read_until(source, lambda samples: len(samples) == 1)
+        away = replay.rename(tmp_path / "away")
+        read_until(source, lambda _: len(source.notes) == 2)
+        away.rename(replay)
+        read_until(source, lambda samples: len(samples) == 1)
+    assert source.notes == (
+        f"{replay} ended; it is started again.",
+        f"{replay} cannot be started again: No such file or directory.",
+    )
+
+
+def test_a_line_without_an_end_does_not_fill_the_memory(tmp_path: Path) -> None:
+    endless = tmp_path / "endless"
+    endless.write_text(f"#!/bin/sh\nexec '{sys.executable}' -S -c 'while True: print(4096 * chr(120), end=str())'\n")
+    endless.chmod(0o755)
+    with Tegrastats(str(endless)) as source:
+        read_until(source, lambda _: source.bad_lines >= 3)
+        assert len(source._rest) <= 16_384
+
+
 @pytest.mark.parametrize("mode", [None, 0o644])
 def test_a_program_that_is_not_there_or_not_executable_is_refused_with_a_way_out(
     tmp_path: Path, mode: int | None

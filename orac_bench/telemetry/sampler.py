@@ -6,8 +6,9 @@ A source that fails costs its readings and never the round: it is opened again a
 from __future__ import annotations
 
 import contextlib
+import math
 import os
-import selectors
+import select
 import threading
 import time
 from collections import deque
@@ -20,6 +21,8 @@ FAST_S = 0.1
 SLOW_S = 1.0
 TAIL_NS = 500_000_000
 """How long the fast pace goes on after a round: the first readings behind it belong to its energy."""
+ALIVE_NS = 2 * 10**9
+"""A source that has told nothing for longer than this is not waited for."""
 KEPT = 6_000
 """Samples in memory: ten minutes of one source at 10 Hz. Older ones are dropped, and counted."""
 REOPEN_S = 5.0
@@ -60,14 +63,14 @@ class Sampler:
         self._again_ns: dict[int, int] = {}
         self._kept_ns: dict[str, int] = {}
         self._skipped: dict[str, Sample] = {}
-        self._wake: tuple[int, int] | None = None
+        self._woken, self._waker = -1, -1
         self._thread: threading.Thread | None = None
 
     def __enter__(self) -> Sampler:
         """Opens the sources and starts the thread. A source that cannot be opened is a note."""
         for index in range(len(self._sources)):
             self._try_open(index, self._clock())
-        self._wake = os.pipe()
+        self._woken, self._waker = os.pipe()
         self._ending = False
         self._thread = threading.Thread(target=self._run, name="orac-sampler", daemon=True)
         self._thread.start()
@@ -83,10 +86,9 @@ class Sampler:
         for stack in self._open.values():
             stack.close()
         self._open.clear()
-        if self._wake is not None:
-            for descriptor in self._wake:
-                os.close(descriptor)
-            self._wake = None
+        for descriptor in (self._woken, self._waker):
+            os.close(descriptor)
+        self._woken, self._waker = -1, -1
 
     @contextlib.contextmanager
     def fast(self) -> Iterator[None]:
@@ -118,14 +120,15 @@ class Sampler:
         return tuple(sample for sample in kept if start_ns - around_ns <= sample.at_ns <= end_ns + around_ns)
 
     def wait_past(self, at_ns: int, *, limit_s: float = 1.0) -> bool:
-        """Waits until every source that has told anything has told something after `at_ns`, at most `limit_s`.
+        """Waits until every source that told something in the two seconds before `at_ns` has told something after it.
 
-        Whether they have. After the end of a round this is the reading that its energy needs.
+        Whether they have within `limit_s`. After the end of a round this is the reading that its energy needs.
         """
 
         def past() -> bool:
             last = {sample.source: sample.at_ns for sample in self._samples}
-            return bool(last) and min(last.values()) > at_ns
+            alive = [told_ns for told_ns in last.values() if told_ns > at_ns - ALIVE_NS]
+            return bool(alive) and min(alive) > at_ns
 
         with self._news:
             return self._news.wait_for(past, limit_s)
@@ -142,28 +145,31 @@ class Sampler:
     def _run(self) -> None:
         begun = time.thread_time_ns()
         due_ns = self._clock()
-        with selectors.DefaultSelector() as selector:
-            assert self._wake is not None
-            selector.register(self._wake[0], selectors.EVENT_READ)
-            watched: dict[int, int] = {}
-            while not self._ending:
-                now_ns = self._clock()
-                if now_ns >= due_ns:
-                    self._tick(now_ns)
-                    due_ns = self._next_due(due_ns)
-                self._watch(selector, watched)
-                self.cpu_s = (time.thread_time_ns() - begun) / 1e9
-                events = selector.select(max(0.0, (due_ns - self._clock()) / 1e9))
-                told = [key.fd for key, _ in events]
-                if self._wake[0] in told:
-                    os.read(self._wake[0], 4096)
-                    due_ns = self._clock()
-                for descriptor in told:
-                    if descriptor in watched:
-                        self._ask(watched[descriptor], self._clock())
-                if len(told) > (self._wake[0] in told) and not self._ending:
-                    time.sleep(min(PUSHED_LEAST_S, max(0.0, (due_ns - self._clock()) / 1e9)))
+        while not self._ending:
+            now_ns = self._clock()
+            if now_ns >= due_ns:
+                self._tick(now_ns)
+                due_ns = self._next_due(due_ns)
+            self.cpu_s = (time.thread_time_ns() - begun) / 1e9
+            told = self._wait(due_ns)
+            if self._woken in told:
+                os.read(self._woken, 4096)
+                due_ns = self._clock()
+            tellers = [index for index in tuple(self._open) if self._sources[index].fileno() in told]
+            for index in tellers:
+                self._ask(index, self._clock())
+            if tellers and not self._ending:
+                time.sleep(min(PUSHED_LEAST_S, max(0.0, (due_ns - self._clock()) / 1e9)))
         self.cpu_s = (time.thread_time_ns() - begun) / 1e9
+
+    def _wait(self, due_ns: int) -> frozenset[int]:
+        """Waits until something arrives, or it is time. The descriptors that have something to be read."""
+        poll = select.poll()
+        for descriptor in (self._woken, *(self._sources[index].fileno() for index in self._open)):
+            if descriptor is not None:
+                poll.register(descriptor, select.POLLIN)
+        left_ms = math.ceil(max(0, due_ns - self._clock()) / 1e6)
+        return frozenset(descriptor for descriptor, _ in poll.poll(left_ms))
 
     def _tick(self, now_ns: int) -> None:
         """Asks every source that is asked; those that tell only see the time, to notice their silence."""
@@ -227,21 +233,6 @@ class Sampler:
         period_ns = round(self._periods_s[self._is_fast] * 1e9)
         return max(due_ns + period_ns, self._clock() + period_ns // 10)
 
-    def _watch(self, selector: selectors.BaseSelector, watched: dict[int, int]) -> None:
-        """Brings the watched descriptors in line with what the open sources have now."""
-        wanted = {
-            descriptor: index for index in self._open if (descriptor := self._sources[index].fileno()) is not None
-        }
-        if wanted == watched:
-            return
-        for descriptor in watched:
-            with contextlib.suppress(KeyError, ValueError, OSError):
-                selector.unregister(descriptor)
-        for descriptor in wanted:
-            selector.register(descriptor, selectors.EVENT_READ)
-        watched.clear()
-        watched.update(wanted)
-
     def _nudge(self) -> None:
-        if self._wake is not None:
-            os.write(self._wake[1], b"!")
+        if self._waker >= 0:
+            os.write(self._waker, b"!")

@@ -20,28 +20,47 @@ def missing() -> str | None:
     return None if find_spec(MODULE) else "nvidia-ml-py is not installed (pip install nvidia-ml-py)"
 
 
+def load() -> ModuleType:
+    """The library. Raises MissingPrerequisite where it is not installed."""
+    why = missing()
+    if why is not None:
+        raise MissingPrerequisite(f"The telemetry source nvml cannot be had: {why}.")
+    return importlib.import_module(MODULE)
+
+
 class Nvml:
-    """Load, clock, memory, temperature, power and energy of the card at `index`, as far as it tells them."""
+    """Load, clock, memory, temperature, power and energy of the card at `index`, as far as it tells them.
+
+    `loading` gives the library; it is called when the source is opened.
+    """
 
     name = NAME
 
-    def __init__(self, *, index: int = 0, clock: Callable[[], int] = time.monotonic_ns) -> None:
+    def __init__(
+        self,
+        *,
+        index: int = 0,
+        loading: Callable[[], ModuleType] = load,
+        clock: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
         self.notes: tuple[str, ...] = ()
         self._index = index
+        self._loading = loading
         self._clock = clock
         self._library: ModuleType | None = None
         self._probes: list[tuple[str, Callable[[], float]]] = []
 
     def __enter__(self) -> Nvml:
         """Opens the library. Raises MissingPrerequisite where it, its driver or the card is not there."""
-        why = missing()
-        if why is not None:
-            raise MissingPrerequisite(f"The telemetry source nvml cannot be had: {why}.")
-        library = importlib.import_module(MODULE)
+        library = self._loading()
         try:
             library.nvmlInit()
+        except library.NVMLError as error:
+            raise MissingPrerequisite(f"The telemetry source nvml cannot be had: {error}.") from None
+        try:
             card = library.nvmlDeviceGetHandleByIndex(self._index)
         except library.NVMLError as error:
+            library.nvmlShutdown()
             raise MissingPrerequisite(f"The telemetry source nvml cannot be had: {error}.") from None
         self._library = library
         wanted: dict[str, Callable[[], float]] = {
