@@ -102,7 +102,7 @@ def parser() -> argparse.ArgumentParser:
     imported.add_argument("file", metavar="FILE", help="made by orac export --format json")
     checked = command("selfcheck", "selfcheck", "Measure ORAC's own error and overhead", example="orac selfcheck")
     checked.add_argument("--model", metavar="M", help="for the overhead (default: the smallest that is there)")
-    checked.add_argument("--rounds", type=_at_least(2), default=10, metavar="N", help="pairs of rounds (default 10)")
+    checked.add_argument("--rounds", type=_at_least(2), default=20, metavar="N", help="pairs of rounds (default 20)")
     _database(command("db", "database", "Look after the store", example="orac db backup orac-2026.db"))
     return top
 

@@ -180,7 +180,7 @@ class Measurement:
         elif engine.only(self.target.served_as) is None:
             engine.client.unload_all()
             engine.client.load(self.target.served_as)
-        return engine.client.prepare(self._payload(attempt.nonce, attempt.seed, self.case.workload.output_tokens))
+        return engine.client.prepare(self.payload(attempt.nonce, attempt.seed))
 
     def _sent(self, attempt: Attempt, call: Call, cpu_s: float) -> Round:
         generation = call.generation()
@@ -228,8 +228,9 @@ class Measurement:
             architecture=self.target.architecture,
         )
 
-    def _payload(self, nonce: str, seed: int, output_tokens: int) -> dict[str, Json]:
-        return self._request(self._text(nonce), seed, output_tokens)
+    def payload(self, nonce: str, seed: int) -> dict[str, Json]:
+        """The request of a round: what is sent to `/api/generate`."""
+        return self._request(self._text(nonce), seed, self.case.workload.output_tokens)
 
     def _request(self, text: str, seed: int, output_tokens: int) -> dict[str, Json]:
         return {
@@ -248,7 +249,7 @@ class Measurement:
 
     def _count(self, words: int, pads: int) -> int:
         """The server's count of a prompt of so many words and pads, in tokens."""
-        text = prompt.assemble(self._new_nonce(), self.target.prefix, prompt.body(words, pads), self.target.suffix)
+        text = prompt.assemble(self.new_nonce(), self.target.prefix, prompt.body(words, pads), self.target.suffix)
         timings = self.engine.client.generate(self._request(text, 1, 1)).timings
         return 0 if timings is None else timings.prompt_count or 0
 
@@ -257,7 +258,7 @@ class Measurement:
 
     def _probe(self) -> None:
         """One prompt twice: how long its prefill takes when it is new, and how long out of the cache."""
-        text = self._text(self._new_nonce())
+        text = self._text(self.new_nonce())
         uncached_s, cached_s = self._prefill_s(text), self._prefill_s(text)
         self._cached_below_s = cached_below_s(uncached_s, cached_s)
         self.facts["prefill_uncached_s"] = uncached_s
@@ -267,6 +268,7 @@ class Measurement:
         timings = self.engine.client.generate(self._request(text, 1, 1)).timings
         return None if timings is None else timings.prompt_s
 
-    def _new_nonce(self) -> str:
+    def new_nonce(self) -> str:
+        """A nonce for a request that is no round."""
         turn = next(self.turns)
         return prompt.nonce(self.run_seed + turn, turn)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
@@ -72,17 +72,25 @@ class Door:
         self.measured = 0
         self.interrupted = False
         self.run: str | None = None
+        self.error: OracError | None = None
+        """Why nothing could be measured."""
         self._bench: Bench | None = None
 
     @property
     def bench(self) -> Bench:
-        """What is asked for, read from options and environment at its first use. Raises UsageError of pytest."""
+        """What is asked for, read from options and environment at its first use. Leaves pytest where it is wrong."""
         if self._bench is None:
             try:
                 self._bench = Bench.asked(read_settings(), vars(self.config.option))
             except OracError as error:
-                raise pytest.UsageError(str(error)) from error
+                self.leave(error)
+        assert self._bench is not None
         return self._bench
+
+    def leave(self, error: OracError) -> NoReturn:
+        """Ends pytest before anything is measured, without a traceback."""
+        self.error = error
+        pytest.exit(f"Nothing was measured. {error}", returncode=pytest.ExitCode.USAGE_ERROR)
 
     @property
     def quiet(self) -> bool:
@@ -94,7 +102,8 @@ class Door:
         """The run, from its first benchmark to its last."""
         bench = self.bench
         capture = self.config.pluginmanager.getplugin("capturemanager")
-        progress = Progress(sys.stderr, bench.work(self.planned), shown=capture.global_and_fixture_disabled)
+        screen = sys.__stderr__ or sys.stderr  # sys.stderr itself is pytest's while a test runs
+        progress = Progress(screen, bench.work(self.planned), shown=capture.global_and_fixture_disabled)
         arguments = bench.arguments(self.planned, keyword=self.config.option.keyword)
         with ExitStack() as stack:
             stack.enter_context(interruptible())
@@ -103,7 +112,7 @@ class Door:
                     open_session(bench.settings, os.environ, bench.intent(arguments), progress)
                 )
             except OracError as error:
-                pytest.exit(f"Nothing was measured. {error}", returncode=pytest.ExitCode.USAGE_ERROR)
+                self.leave(error)
             self.run = session.run.id
             try:
                 yield session
@@ -175,6 +184,7 @@ def orac_session(request: pytest.FixtureRequest) -> Iterator[Session]:
         yield session
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Door(config), _NAME)
 
@@ -195,17 +205,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def measure(arguments: list[str]) -> tuple[int, str | None]:
-    """Runs pytest on `arguments` in this process. Its exit code and the run's id, None where none began."""
+    """Runs pytest on `arguments` in this process. Its exit code and the run's id, None where none began.
+
+    Raises the OracError for which nothing could be measured.
+    """
 
     class Watch:
-        run: str | None = None
+        door: Door | None = None
 
-        def pytest_unconfigure(self, config: pytest.Config) -> None:
-            self.run = _door(config).run
+        def pytest_configure(self, config: pytest.Config) -> None:
+            self.door = _door(config)
 
     watch = Watch()
     code = pytest.main(arguments, plugins=[sys.modules[__name__], watch])
-    return int(code), watch.run
+    if watch.door is not None and watch.door.error is not None:
+        raise watch.door.error
+    return int(code), None if watch.door is None else watch.door.run
 
 
 def at_least(low: int) -> Callable[[str], int]:

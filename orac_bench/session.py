@@ -17,16 +17,17 @@ from pathlib import Path
 from typing import Protocol
 
 from orac_bench import __version__
-from orac_bench.candidates import Candidate
+from orac_bench.candidates import Candidate, models_folder
 from orac_bench.conditions import conditions, differing, host_facts, server_facts, volatile_facts
 from orac_bench.engine import Engine, running_engine
 from orac_bench.errors import DoesNotFit, ModelError, OracError, StoreError, UsageError
 from orac_bench.lock import Holder, measuring_alone
 from orac_bench.measurement import Measurement, Target
 from orac_bench.models.digests import Digests
+from orac_bench.models.folder import discover
 from orac_bench.models.meminfo import available_b
 from orac_bench.models.memory import Fit, fits
-from orac_bench.models.register import register
+from orac_bench.models.register import forget_missing, register
 from orac_bench.ollama.client import Loaded
 from orac_bench.records import METRICS_VERSION, Case, Conditions, Failure, Json, Round, Run, Status
 from orac_bench.settings import Settings
@@ -260,6 +261,8 @@ def open_session(
         engine = stack.enter_context(running_engine(settings, environ, note=listener.note))
         facts = server_facts(version=engine.version, supervised=engine.supervised, environment=engine.environment)
         now = conditions(host_facts(), facts, volatile_facts())
+        if engine.supervised and engine.store is not None:
+            forget_missing(engine.store, discover(models_folder(settings)))
         run, finished = _begin(store, intent, now)
         session = Session(
             settings=settings, store=store, engine=engine, run=run, intent=intent, listener=listener, finished=finished

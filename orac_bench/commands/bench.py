@@ -6,7 +6,8 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,16 +18,18 @@ from orac_bench.store.export import document
 from orac_bench.store.store import open_store
 from orac_bench.tables import failure_lines, next_steps, results_table
 
-EXIT_STATUS = {0: 0, 1: 1, 2: 130, 3: 1, 4: 2, 5: 2}
-"""Of pytest's exit codes: all passed, some failed, interrupted, internal error, usage error, nothing collected."""
+EXIT_STATUS = {0: 0, 1: 1, 2: 130, 4: 2, 5: 2}
+"""Of pytest's exit codes: all passed, some failed, interrupted, usage error, nothing collected."""
 
 
 def bench(settings: Settings, arguments: argparse.Namespace) -> int:
     """Measures, prints what came of it, and says where it is."""
     from orac_bench.plugin import measure
 
-    with _stdout_to_stderr():
+    with _pytest_unheard() as said:
         code, run_id = measure(_pytest_arguments(settings, arguments))
+    if run_id is None or code not in EXIT_STATUS:
+        sys.stderr.write(said())
     status = EXIT_STATUS.get(code, 1)
     if run_id is None:
         return status
@@ -62,8 +65,7 @@ def _pytest_arguments(settings: Settings, arguments: argparse.Namespace) -> list
         "-pno:cacheprovider",
         "--noconftest",
         "--no-header",
-        "--no-summary",
-        "--tb=no",
+        "--tb=short",
         "-q",
         "--benchmark-quiet",
         "--orac-trigger=orac",
@@ -83,17 +85,24 @@ _SINGLE = ("rounds", "warmup", "output-tokens", "prompt-file", "note")
 
 
 @contextmanager
-def _stdout_to_stderr() -> Iterator[None]:
-    """What pytest prints are notes; stdout is for the result."""
+def _pytest_unheard() -> Iterator[Callable[[], str]]:
+    """Keeps what pytest itself prints on stdout off the screen; the function that is given returns it afterwards.
+
+    ORAC's progress goes to stderr and its results to stdout, when pytest is done.
+    """
     sys.stdout.flush()
     kept = os.dup(1)
-    os.dup2(2, 1)
-    try:
-        yield
-    finally:
-        sys.stdout.flush()
-        os.dup2(kept, 1)
-        os.close(kept)
+    with tempfile.TemporaryFile() as heard:
+        os.dup2(heard.fileno(), 1)
+        text: list[str] = []
+        try:
+            yield lambda: text[0]
+        finally:
+            sys.stdout.flush()
+            os.dup2(kept, 1)
+            os.close(kept)
+            heard.seek(0)
+            text.append(heard.read().decode("utf-8", "replace"))
 
 
 def _width() -> int:

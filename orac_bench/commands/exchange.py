@@ -16,7 +16,7 @@ from orac_bench.store.store import open_store
 def export(settings: Settings, arguments: argparse.Namespace) -> int:
     """Writes the runs to stdout, or to a file, which is opened first so that a bad path costs nothing."""
     with open_store(settings.database_url, write=False) as store:
-        text = forms.export(store, [store.resolve(run) for run in arguments.runs], form=arguments.format)
+        text = forms.export(store, [store.resolve(run) for run in arguments.runs], format=arguments.format)
     if arguments.output is None:
         sys.stdout.write(text)
         return 0

@@ -11,7 +11,8 @@ from orac_bench.errors import UsageError
 from orac_bench.records import Json, Run
 from orac_bench.settings import Settings
 from orac_bench.store.export import document
-from orac_bench.store.store import RunLine, open_store
+from orac_bench.store.reading import RunLine
+from orac_bench.store.store import open_store
 from orac_bench.tables import failure_lines, flag_lines, results_table, rounds_table, table_text
 
 

@@ -1,0 +1,34 @@
+# `make` lists what there is. Everything lives in .venv and in the folders that the lists name; nothing is installed
+# system-wide. More than a few lines live in scripts/.
+
+.DEFAULT_GOAL := help
+.PHONY: help bench test check performance lock locks-check
+PYTHON := .venv/bin/python
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name text; do \
+		printf '%-20s%s\n' "$$name" "$$text"; done
+
+bench: ## measure: ARGS='-k decode --orac-model NAME' chooses; ORAC_MODELS_DIR=FOLDER takes your models
+	@sh scripts/venv.sh runtime
+	@$(PYTHON) scripts/prepare.py
+	@$(PYTHON) -m pytest benchmarks/ $(ARGS)
+
+test: ## the whole test suite with what it needs, on this Python and with Python 3.10's requirements
+	@sh scripts/test.sh
+
+check: ## format, lint, types
+	@sh scripts/venv.sh dev
+	@sh scripts/check.sh
+
+performance: ## every number that ORAC promises about itself, measured here, beside its goal
+	@sh scripts/venv.sh dev
+	@$(PYTHON) scripts/prepare.py
+	@$(PYTHON) -m pytest tests/performance -s
+
+lock: ## pin the newest requirements with their hashes (needs uv)
+	@sh scripts/lock.sh
+
+locks-check: ## ask the index whether each pinned requirement has a wheel for every machine promised
+	@sh scripts/venv.sh dev
+	@$(PYTHON) scripts/check_wheels.py

@@ -1,0 +1,19 @@
+"""How much memory this machine has to give."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+
+def available_b(root: Path = Path("/")) -> int | None:
+    """Bytes that programs can have without swapping: MemAvailable of proc/meminfo under `root`. None where unread.
+
+    Source: Documentation/filesystems/proc.rst of Linux; the kB there are 1024 bytes.
+    """
+    try:
+        text = (root / "proc" / "meminfo").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return None
+    found = re.search(r"^MemAvailable:\s+(\d+) kB$", text, re.MULTILINE)
+    return None if found is None else int(found.group(1)) * 1024

@@ -1,0 +1,253 @@
+"""What is asked of the store, each function within the transaction that its caller holds. Nothing is changed here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from orac_bench.errors import UnknownRun
+from orac_bench.records import Phase, Result, Round, Run, Status, Summary
+from orac_bench.stats.summary import summarise
+from orac_bench.store.rows import arrivals_of, case_record, result_record, round_record, run_record, summary_record
+from orac_bench.store.tables import (
+    METRIC_COLUMNS,
+    CaseRow,
+    ChunksRow,
+    ConditionsRow,
+    MetricRow,
+    ModelRow,
+    ResultRow,
+    RoundRow,
+    RunRow,
+)
+
+SHORTEST_PREFIX = 4
+"""Letters of a run's id that are enough to name it, where no other run begins with them."""
+
+FLAT_COLUMNS = ("run", "case", "model", "suite", "round", "phase", "counted", "flags", *METRIC_COLUMNS)
+"""Of the table with one row a round; flags are words with a space between them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunLine:
+    """A run in one line of a list. `rounds` are those in the statistics, `failed` the measured ones that failed."""
+
+    id: str
+    status: Status
+    started: datetime
+    ended: datetime | None
+    trigger: str
+    note: str | None
+    models: tuple[str, ...]
+    cases: int
+    rounds: int
+    failed: int
+
+
+def resolve(session: Session, ref: str, *, place: str) -> str:
+    """The id of the run that `ref` names: an id, the beginning of one, `latest`, or `latest~2` for two before it.
+
+    Raises UnknownRun, with what there is in the database at `place`.
+    """
+    newest = sa.select(col(RunRow.uid)).order_by(col(RunRow.started).desc(), col(RunRow.id).desc())
+    if session.scalar(newest.where(col(RunRow.uid) == ref)) is not None:
+        return ref
+    if step := re.fullmatch(r"latest(?:~(\d{1,9}))?", ref):
+        found = session.scalars(newest.offset(int(step[1] or 0)).limit(1)).all()
+    elif len(ref) >= SHORTEST_PREFIX:
+        found = session.scalars(newest.where(col(RunRow.uid).startswith(ref, autoescape=True)).limit(5)).all()
+        found = [uid for uid in found if uid.startswith(ref)]
+    else:
+        found = []
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise UnknownRun(f"{ref} fits more than one run: {', '.join(found)}.", next="Give more of its id.")
+    known = session.scalars(newest.limit(3)).all()
+    if not known:
+        raise UnknownRun(f"There is no run in {place} yet.", next="Measure something first with `orac bench`.")
+    total = session.scalar(sa.select(sa.func.count()).select_from(RunRow))
+    raise UnknownRun(
+        f"There is no run {ref} in {place}, which holds {total}; the newest: {', '.join(known)}.",
+        next="See them with `orac list`.",
+    )
+
+
+def revision(session: Session) -> str:
+    """The number of the schema."""
+    return str(session.scalar(sa.text("SELECT version_num FROM alembic_version")))
+
+
+def run_row(session: Session, run_id: str) -> RunRow:
+    """The row of the run with exactly this id. Raises UnknownRun."""
+    row = session.scalars(sa.select(RunRow).where(col(RunRow.uid) == run_id)).one_or_none()
+    if row is None:
+        raise UnknownRun(f"There is no run {run_id} in the store.", next="See them with `orac list`.")
+    return row
+
+
+def holds(session: Session, run_id: str) -> bool:
+    """Whether there is a run with exactly this id."""
+    return session.scalar(sa.select(col(RunRow.id)).where(col(RunRow.uid) == run_id)) is not None
+
+
+def same(session: Session, given: Run, given_results: Sequence[Result]) -> bool:
+    """Whether the run with `given`'s id is stored exactly as given, but for its summaries, which follow from rounds."""
+    here = results(session, given.id, rounds=True, arrivals=True)
+    bare = [replace(result, summary={}, done=0) for result in here]
+    return run(session, given.id) == given and bare == [replace(result, summary={}, done=0) for result in given_results]
+
+
+def run(session: Session, run_id: str) -> Run:
+    """The run with exactly this id. Raises UnknownRun."""
+    row = run_row(session, run_id)
+    return run_record(row, session.get(ConditionsRow, row.conditions_id) if row.conditions_id else None)
+
+
+def runs(session: Session, *, limit: int, before: str | None) -> tuple[RunLine, ...]:
+    """Runs, newest first, at most `limit`, older than the run `before`. Raises UnknownRun where that is none."""
+    page = sa.select(RunRow).order_by(col(RunRow.started).desc(), col(RunRow.id).desc()).limit(limit)
+    if before is not None:
+        edge = run_row(session, before)
+        older, as_old = col(RunRow.started) < edge.started, col(RunRow.started) == edge.started
+        page = page.where(older | (as_old & (col(RunRow.id) < edge.id)))
+    rows = session.scalars(page).all()
+    inside: dict[int, list[tuple[str, int, int]]] = {}
+    results = sa.select(
+        col(ResultRow.run_id), col(ResultRow.model_name), col(ResultRow.done), col(ResultRow.failed)
+    ).order_by(col(ResultRow.position))
+    for run_id, model, done, failed in session.execute(
+        results.where(col(ResultRow.run_id).in_([row.id for row in rows]))
+    ):
+        inside.setdefault(run_id, []).append((model, done, failed))
+    return tuple(_line(row, inside.get(row.id or 0, [])) for row in rows)
+
+
+def results(session: Session, run_id: str, *, rounds: bool, arrivals: bool) -> tuple[Result, ...]:
+    """The results of a run in the order of measuring, with their rounds where asked for. Raises UnknownRun.
+
+    The summary of one that is still running is that of its rounds so far.
+    """
+    found = session.execute(
+        sa.select(ResultRow, CaseRow, col(ModelRow.digest))
+        .join(CaseRow, col(CaseRow.id) == col(ResultRow.case_id))
+        .join(ModelRow, col(ModelRow.id) == col(CaseRow.model_id))
+        .where(col(ResultRow.run_id) == run_row(session, run_id).id)
+        .order_by(col(ResultRow.position), col(ResultRow.id))
+    ).all()
+    ids = [row.id or 0 for row, _, _ in found]
+    running = [row.id or 0 for row, _, _ in found if row.status is Status.RUNNING]
+    summaries = _stored_summaries(session, ids) | summaries_of(session, running)
+    measured = _rounds(session, ids, arrivals=arrivals) if rounds else {}
+    return tuple(
+        result_record(
+            row,
+            case_record(case, model=row.model_name, digest=digest),
+            summaries.get(row.id or 0, {}),
+            tuple(measured.get(row.id or 0, ())),
+        )
+        for row, case, digest in found
+    )
+
+
+def arrivals(session: Session, run_id: str, case_key: str, index: int, phase: Phase) -> tuple[int, ...]:
+    """Arrivals of a round's chunks, in ns after its request. Raises UnknownRun where there is no such round."""
+    found = session.execute(
+        sa.select(RoundRow, ChunksRow)
+        .join(ResultRow, col(ResultRow.id) == col(RoundRow.result_id))
+        .join(CaseRow, col(CaseRow.id) == col(ResultRow.case_id))
+        .outerjoin(ChunksRow, col(ChunksRow.round_id) == col(RoundRow.id))
+        .where(col(ResultRow.run_id) == run_row(session, run_id).id, col(CaseRow.key) == case_key)
+        .where(col(RoundRow.phase) == phase, col(RoundRow.index) == index)
+    ).one_or_none()
+    if found is None:
+        raise UnknownRun(
+            f"Run {run_id} has no {phase.value} round {index} of case {case_key}.",
+            next=f"See its rounds with `orac show {run_id} --rounds`.",
+        )
+    return arrivals_of(found[1])
+
+
+def flat(session: Session, run_ids: Sequence[str] | None) -> list[tuple[object, ...]]:
+    """One row a round, in the order of FLAT_COLUMNS; of all runs where `run_ids` is None, oldest first."""
+    query = (
+        sa.select(
+            col(RunRow.uid),
+            col(CaseRow.key),
+            col(ResultRow.model_name),
+            col(CaseRow.suite),
+            col(RoundRow.index),
+            col(RoundRow.phase),
+            col(RoundRow.counted),
+            col(RoundRow.flags),
+            *(col(getattr(RoundRow, key)) for key in METRIC_COLUMNS),
+        )
+        .select_from(RoundRow)
+        .join(ResultRow, col(ResultRow.id) == col(RoundRow.result_id))
+        .join(CaseRow, col(CaseRow.id) == col(ResultRow.case_id))
+        .join(RunRow, col(RunRow.id) == col(ResultRow.run_id))
+        .order_by(col(RunRow.started), col(RunRow.id), col(ResultRow.position), col(RoundRow.id))
+    )
+    if run_ids is not None:
+        query = query.where(col(RunRow.uid).in_(run_ids))
+    return [(*row[:5], row[5].value, row[6], " ".join(row[7]), *row[8:]) for row in session.execute(query)]
+
+
+def summaries_of(session: Session, result_ids: Sequence[int]) -> dict[int, dict[str, Summary]]:
+    """Summaries by result and metric, computed from the counted rounds; no entry for a metric without values."""
+    columns = [col(getattr(RoundRow, key)) for key in METRIC_COLUMNS]
+    counted = sa.select(col(RoundRow.result_id), *columns).where(
+        col(RoundRow.result_id).in_(result_ids), col(RoundRow.counted)
+    )
+    values: dict[int, dict[str, list[float]]] = {}
+    for result_id, *metrics in session.execute(counted):
+        for key, value in zip(METRIC_COLUMNS, metrics, strict=True):
+            if value is not None:
+                values.setdefault(result_id, {}).setdefault(key, []).append(value)
+    return {
+        result_id: {key: summarise(found[key]) for key in METRIC_COLUMNS if key in found}
+        for result_id, found in values.items()
+    }
+
+
+def _line(row: RunRow, inside: list[tuple[str, int, int]]) -> RunLine:
+    return RunLine(
+        id=row.uid,
+        status=row.status,
+        started=row.started,
+        ended=row.ended,
+        trigger=row.trigger,
+        note=row.note,
+        models=tuple(dict.fromkeys(model for model, _, _ in inside)),
+        cases=len(inside),
+        rounds=sum(done for _, done, _ in inside),
+        failed=sum(failed for _, _, failed in inside),
+    )
+
+
+def _stored_summaries(session: Session, result_ids: Sequence[int]) -> dict[int, dict[str, Summary]]:
+    """Summaries as written when the results were closed, in the order of tables."""
+    found: dict[int, dict[str, Summary]] = {}
+    rows = session.scalars(sa.select(MetricRow).where(col(MetricRow.result_id).in_(result_ids)))
+    for row in sorted(rows, key=lambda row: METRIC_COLUMNS.index(row.metric)):
+        found.setdefault(row.result_id, {})[row.metric] = summary_record(row)
+    return found
+
+
+def _rounds(session: Session, result_ids: Sequence[int], *, arrivals: bool) -> dict[int, list[Round]]:
+    """Rounds by result, as they were measured."""
+    query = sa.select(RoundRow).where(col(RoundRow.result_id).in_(result_ids)).order_by(col(RoundRow.id))
+    chunks: dict[int, ChunksRow] = {}
+    if arrivals:
+        joined = sa.select(ChunksRow).join(RoundRow, col(RoundRow.id) == col(ChunksRow.round_id))
+        chunks = {row.round_id: row for row in session.scalars(joined.where(col(RoundRow.result_id).in_(result_ids)))}
+    found: dict[int, list[Round]] = {}
+    for row in session.scalars(query):
+        found.setdefault(row.result_id, []).append(round_record(row, arrivals_of(chunks.get(row.id or 0))))
+    return found

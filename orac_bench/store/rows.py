@@ -1,0 +1,153 @@
+"""Records to rows and back. Pure.
+
+What must never live here: a session, a query, a decision.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import cast
+
+from orac_bench.records import Case, Conditions, Failure, Flag, Json, Result, Round, Run, Summary, Workload
+from orac_bench.stats.summary import METHOD, METHOD_VERSION
+from orac_bench.store.tables import (
+    METRIC_COLUMNS,
+    CaseRow,
+    ChunksRow,
+    ConditionsRow,
+    MetricRow,
+    ResultRow,
+    RoundRow,
+    RunRow,
+)
+
+TICK_NS = 1_000
+COARSE_TICK_NS = 1_000_000
+"""Units of stored arrival times: µs, and ms for a round that outlasts 2^32 µs, which are 71 minutes."""
+
+
+def run_record(row: RunRow, conditions: ConditionsRow | None) -> Run:
+    """The run of `row`, with its conditions where it has any."""
+    known = None
+    if conditions is not None:
+        known = Conditions(hash=conditions.hash, facts=_json(conditions.facts), volatile=_json(row.volatile))
+    return Run(
+        id=row.uid,
+        status=row.status,
+        started=row.started,
+        ended=row.ended,
+        trigger=row.trigger,
+        note=row.note,
+        orac_version=row.orac_version,
+        metrics_version=row.metrics_version,
+        conditions=known,
+        seed=row.seed,
+        arguments=tuple(row.arguments),
+        error=row.error,
+    )
+
+
+def case_record(row: CaseRow, *, model: str, digest: str) -> Case:
+    """The case of `row`, under the name that the model had then."""
+    workload = Workload(
+        prompt_tokens=row.prompt_tokens,
+        output_tokens=row.output_tokens,
+        prompt_sha256=row.prompt_sha256,
+        version=row.workload_version,
+    )
+    return Case(
+        key=row.key, suite=row.suite, model=model, model_digest=digest, workload=workload, options=_json(row.options)
+    )
+
+
+def result_record(row: ResultRow, case: Case, summary: Mapping[str, Summary], rounds: tuple[Round, ...]) -> Result:
+    """The result of `row` with what belongs to it."""
+    return Result(
+        case=case,
+        status=row.status,
+        planned=row.planned,
+        done=row.done,
+        offload_ratio=row.offload_ratio,
+        facts=_json(row.facts),
+        summary=summary,
+        rounds=rounds,
+        failure=_failure(row.failure_code, row.failure_message),
+        started=row.started,
+        ended=row.ended,
+    )
+
+
+def round_row(result_id: int, record: Round) -> RoundRow:
+    """The row of a round. Raises ValueError for a metric that has no column or is not finite."""
+    for key, value in record.metrics.items():
+        if key not in METRIC_COLUMNS or not math.isfinite(value):
+            raise ValueError(f"Round {record.index} has {key} = {value}; a metric is one of the table's, and a number.")
+    return RoundRow(
+        result_id=result_id,
+        phase=record.phase,
+        index=record.index,
+        status=record.status,
+        started=record.started,
+        seed=record.seed,
+        failure_code=record.failure.code if record.failure else None,
+        failure_message=record.failure.message if record.failure else None,
+        flags=sorted(flag.value for flag in record.flags),
+        counted=record.counted,
+        raw=dict(record.raw),
+        **{key: float(value) for key, value in record.metrics.items()},
+    )
+
+
+def round_record(row: RoundRow, arrivals_ns: tuple[int, ...] = ()) -> Round:
+    """The round of `row`, with the arrivals given."""
+    values = {key: getattr(row, key) for key in METRIC_COLUMNS}
+    return Round(
+        index=row.index,
+        phase=row.phase,
+        status=row.status,
+        started=row.started,
+        seed=row.seed,
+        metrics={key: value for key, value in values.items() if value is not None},
+        flags=frozenset(Flag(word) for word in row.flags),
+        failure=_failure(row.failure_code, row.failure_message),
+        raw=_json(row.raw),
+        arrivals_ns=arrivals_ns,
+    )
+
+
+def chunks_row(round_id: int, arrivals_ns: tuple[int, ...]) -> ChunksRow:
+    """The row of a round's arrivals, each rounded to the nearest tick."""
+    tick_ns = TICK_NS if max(arrivals_ns) // TICK_NS < 2**32 - 1 else COARSE_TICK_NS
+    ticks = [(at + tick_ns // 2) // tick_ns for at in arrivals_ns]
+    return ChunksRow(round_id=round_id, tick_ns=tick_ns, arrivals=struct.pack(f"<{len(ticks)}I", *ticks))
+
+
+def arrivals_of(row: ChunksRow | None) -> tuple[int, ...]:
+    """Arrivals in ns after the request was sent; () where none were stored."""
+    if row is None:
+        return ()
+    return tuple(tick * row.tick_ns for tick in struct.unpack(f"<{len(row.arrivals) // 4}I", row.arrivals))
+
+
+def metric_row(result_id: int, metric: str, summary: Summary) -> MetricRow:
+    """The row of a summary, with the method that made it."""
+    return MetricRow(
+        result_id=result_id, metric=metric, **asdict(summary), method=METHOD, method_version=METHOD_VERSION
+    )
+
+
+def summary_record(row: MetricRow) -> Summary:
+    """The summary of `row`."""
+    return Summary(**{name: getattr(row, name) for name in Summary.__dataclass_fields__})
+
+
+def _failure(code: str | None, message: str | None) -> Failure | None:
+    return None if code is None else Failure(code=code, message=message or "")
+
+
+def _json(stored: Mapping[str, object]) -> dict[str, Json]:
+    """What came out of a JSON column, which holds nothing else."""
+    return cast("dict[str, Json]", dict(stored))

@@ -1,0 +1,150 @@
+"""What a database file is: none, new, ORAC's of this version, an older, a newer one, or another program's.
+
+An older one is upgraded in one transaction, after a backup beside it. What must never live here: the tables themselves.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy.engine import Engine
+
+from orac_bench import __version__
+from orac_bench.errors import StoreError, StoreForeign, StoreMissing, StoreNewer
+from orac_bench.store.engine import connect, sqlite_engine
+from orac_bench.store.faults import FOREIGN_NEXT, faults
+
+APPLICATION_ID = int.from_bytes(b"ORAC", "big")
+"""Stands in the header of each file that ORAC made, so that another program's is known before it is touched."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Migrations:
+    """Where the steps are, and the last of them: what this ORAC reads and writes."""
+
+    folder: Path
+    head: str
+
+
+MIGRATIONS = Migrations(folder=Path(__file__).parent / "migrations", head="0001")
+
+
+def open_to_read(path: Path, *, patience_s: float, migrations: Migrations) -> Engine:
+    """An engine that only reads the database at `path`.
+
+    Raises StoreMissing where there is none, StoreForeign, StoreNewer, and StoreError for an older one: reading never
+    changes a file.
+    """
+    if not path.exists():
+        raise StoreMissing(
+            f"There is no database at {path}.",
+            next="Measure something first with `orac bench`, or name another one with --database URL.",
+        )
+    found = revision(path, patience_s=patience_s, migrations=migrations)
+    if found is None:
+        raise StoreMissing(f"The database {path} is empty.", next="Measure something first with `orac bench`.")
+    if found != migrations.head:
+        raise StoreError(
+            f"The database {path} has schema {found}; this ORAC {__version__} reads {migrations.head}.",
+            next="Upgrade it with `orac db upgrade`, which makes a backup beside it first.",
+        )
+    return sqlite_engine(path, "read", patience_s=patience_s)
+
+
+def open_to_write(path: Path, *, patience_s: float, migrations: Migrations, clock: Callable[[], datetime]) -> Engine:
+    """An engine that writes the database at `path`, which is created, or upgraded after a backup, where needed.
+
+    Raises StoreReadOnly and StoreLocked now, not with the first round, and StoreForeign, StoreNewer, StoreFull.
+    """
+    with faults(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        found = revision(path, patience_s=patience_s, migrations=migrations) if path.exists() else None
+        _prove_writable(path, patience_s=patience_s)
+        if found != migrations.head:
+            if found is not None:
+                backup(path, _backup_path(path, found, clock()), patience_s=patience_s)
+            engine = sqlite_engine(path, "migrate", patience_s=patience_s)
+            try:
+                upgrade(engine, migrations)
+            finally:
+                engine.dispose()
+    return sqlite_engine(path, "write", patience_s=patience_s)
+
+
+def revision(path: Path, *, patience_s: float, migrations: Migrations) -> str | None:
+    """The schema of the database at `path`; None where the file is empty.
+
+    Raises StoreForeign where another program made it, and StoreNewer where a newer ORAC did.
+    """
+    with faults(path):
+        connection = connect(path, "read", patience_s=patience_s)
+        try:
+            if not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+                return None
+            if connection.execute("PRAGMA application_id").fetchone() != (APPLICATION_ID,):
+                raise StoreForeign(f"The database {path} was made by another program.", next=FOREIGN_NEXT)
+            numbers = [str(number) for (number,) in connection.execute("SELECT version_num FROM alembic_version")]
+        finally:
+            connection.close()
+    if len(numbers) != 1:
+        raise StoreForeign(f"The database {path} does not say which schema it has.", next=FOREIGN_NEXT)
+    found = numbers[0]
+    if found > migrations.head:
+        raise StoreNewer(
+            f"The database {path} has schema {found}, made by a newer ORAC; this ORAC {__version__} knows schemas up "
+            f"to {migrations.head}. Nothing was changed.",
+            next="Update ORAC, or name another database with --database URL.",
+        )
+    return found
+
+
+def upgrade(engine: Engine, migrations: Migrations) -> None:
+    """Brings the database of `engine` to the head, in one transaction: all of it or nothing.
+
+    Two processes that start together wait for each other; the second finds nothing to do.
+    """
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(migrations.folder).replace("%", "%%"))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, migrations.head)
+
+
+def backup(path: Path, target: Path, *, patience_s: float) -> None:
+    """Writes a whole copy of the database at `path` to `target`, also while others write.
+
+    Raises StoreError where `target` is there already: a backup never replaces anything.
+    """
+    if target.exists():
+        raise StoreError(f"{target} is there already; a backup never replaces a file.", next="Name another file.")
+    with faults(target):
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=patience_s, isolation_level=None
+        )
+        try:
+            connection.execute("VACUUM INTO ?", (str(target),))
+        except sqlite3.Error:
+            target.unlink(missing_ok=True)
+            raise
+        finally:
+            connection.close()
+
+
+def _backup_path(path: Path, found: str, now: datetime) -> Path:
+    return path.with_name(f"{path.name}.backup-{found}-{now:%Y%m%dT%H%M%SZ}")
+
+
+def _prove_writable(path: Path, *, patience_s: float) -> None:
+    connection = connect(path, "write", patience_s=patience_s)
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("ROLLBACK")
+    finally:
+        connection.close()

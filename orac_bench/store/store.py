@@ -1,0 +1,274 @@
+"""The store: records in, records out. Each method is one transaction, durable when it returns.
+
+    with open_store(settings.database_url, write=True) as store:
+        store.add_run(run)
+        result = store.begin_result(run.id, case, planned=10, position=0, offload_ratio=1.0, facts={})
+        store.add_round(result, measured)
+        store.close_result(result, status=Status.DONE)
+        store.update_run(run.id, status=Status.DONE, ended=now)
+
+What must never live here: SQL (`reading.py`, `writing.py`), and what the file is (`schema.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from pathlib import Path
+from types import TracebackType
+
+from sqlalchemy.engine import Engine
+from sqlalchemy.orm import Session
+
+from orac_bench.errors import SettingError, StoreError
+from orac_bench.records import Case, Conditions, Failure, Json, Phase, Result, Round, Run, Status, Summary
+from orac_bench.store import reading, schema, soundness, writing
+from orac_bench.store.engine import READS
+from orac_bench.store.faults import faults
+from orac_bench.store.reading import RunLine
+from orac_bench.store.tables import ResultRow
+
+PATIENCE_S = 5.0
+"""How long a lock of another process is waited for."""
+
+
+def utc_now() -> datetime:
+    """This moment, aware and in UTC."""
+    return datetime.now(timezone.utc)
+
+
+def open_store(
+    url: str,
+    *,
+    write: bool,
+    patience_s: float = PATIENCE_S,
+    clock: Callable[[], datetime] = utc_now,
+    migrations: schema.Migrations = schema.MIGRATIONS,
+) -> Store:
+    """The store at `url` (`sqlite:///FILE`), which owns its connections: use it with `with`.
+
+    To write creates it with its folder, or upgrades an older one after a backup beside it, and finds out at once
+    whether it can be written. To read never creates one. Raises StoreMissing, StoreForeign, StoreNewer, StoreReadOnly,
+    StoreLocked, StoreFull; StoreError for an older one that shall only be read; SettingError for another URL.
+    """
+    if not url.startswith("sqlite:///") or url == "sqlite:///":
+        raise SettingError(
+            "Only files of SQLite are supported for now, and the database's URL names none.",
+            next="Write it as sqlite:///results/orac.db, or sqlite:////var/lib/orac/orac.db for an absolute path.",
+        )
+    path = Path(url.removeprefix("sqlite:///"))
+    if write:
+        engine = schema.open_to_write(path, patience_s=patience_s, migrations=migrations, clock=clock)
+    else:
+        engine = schema.open_to_read(path, patience_s=patience_s, migrations=migrations)
+    return Store(engine, path, clock=clock, patience_s=patience_s)
+
+
+class Store:
+    """Runs, results and rounds of one database. `open_store` makes one; ids are those of runs, never of rows."""
+
+    def __init__(
+        self, engine: Engine, path: Path, *, clock: Callable[[], datetime] = utc_now, patience_s: float = PATIENCE_S
+    ) -> None:
+        self.path = path
+        self._engine = engine
+        self._clock = clock
+        self._patience_s = patience_s
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Gives all connections back; the last one to close folds the log into the file."""
+        self._engine.dispose()
+
+    def add_run(self, run: Run, *, pid: int | None = None) -> None:
+        """Adds `run`, which process `pid` measures while it is running. Raises StoreError for a known id."""
+        with self._writing() as session:
+            if reading.holds(session, run.id):
+                raise StoreError(f"Run {run.id} is in {self.path} already.", next=f"See it with `orac show {run.id}`.")
+            writing.add_run(session, run, pid=pid)
+
+    def update_run(
+        self,
+        run_id: str,
+        *,
+        status: Status,
+        ended: datetime | None = None,
+        error: str | None = None,
+        conditions: Conditions | None = None,
+        pid: int | None = None,
+    ) -> None:
+        """Gives a run this status, end and error, and conditions unless None (unchanged). Raises UnknownRun.
+
+        Running: process `pid` measures it from now on, so for a resumed one. Anything else: results of it that were
+        still running become interrupted and keep their finished rounds.
+        """
+        with self._writing() as session:
+            row = reading.run_row(session, run_id)
+            if conditions is not None:
+                writing.set_conditions(session, row, conditions)
+            if status is Status.RUNNING:
+                writing.take_over(row, pid=pid, now=self._clock())
+            else:
+                writing.end_run(session, row, status=status, ended=ended, now=self._clock())
+            row.error = error
+
+    def heartbeat(self, run_id: str) -> None:
+        """Notes that the run's process is alive now. Raises UnknownRun."""
+        with self._writing() as session:
+            reading.run_row(session, run_id).heartbeat = self._clock()
+
+    def mark_interrupted(self, is_alive: Callable[[int], bool]) -> tuple[str, ...]:
+        """Ids of runs that were said to be running and whose process `is_alive` denies; they are interrupted now.
+
+        Their results are closed with the rounds that they have. Who holds the lock of this machine knows that every
+        process but its own is gone, whatever else has got its number since.
+        """
+        with self._writing() as session:
+            return writing.mark_interrupted(session, is_alive, self._clock())
+
+    def begin_result(
+        self,
+        run_id: str,
+        case: Case,
+        *,
+        planned: int,
+        position: int,
+        offload_ratio: float | None = None,
+        facts: Mapping[str, Json] | None = None,
+    ) -> int:
+        """A handle for `add_round` and `close_result`: the result of `case` in the run, running and empty.
+
+        An interrupted or failed one begins anew and its rounds are deleted. Raises UnknownRun, and StoreError for a
+        case that is done or running.
+        """
+        with self._writing() as session:
+            run = reading.run_row(session, run_id)
+            row = writing.begin_result(session, run, case, planned=planned, position=position, now=self._clock())
+            row.offload_ratio = offload_ratio
+            row.facts = dict(facts or {})
+            session.flush()
+            return row.id or 0
+
+    def add_round(self, result_id: int, measured: Round) -> None:
+        """Keeps a round with its arrivals; it survives a power cut from here on.
+
+        Raises StoreError where the run was deleted meanwhile, ValueError for a metric that has no column or is NaN.
+        """
+        with self._writing() as session:
+            writing.add_round(session, result_id, measured)
+
+    def close_result(
+        self,
+        result_id: int,
+        *,
+        status: Status,
+        offload_ratio: float | None = None,
+        facts: Mapping[str, Json] | None = None,
+        failure: Failure | None = None,
+    ) -> Mapping[str, Summary]:
+        """Ends a result, and gives its summary by metric, written in the same transaction.
+
+        `facts` are added to those known, `offload_ratio` replaces the one known unless it is None.
+        """
+        with self._writing() as session:
+            row = session.get(ResultRow, result_id)
+            if row is None:
+                raise StoreError("The run was deleted while it was measured.", next="Measure again with `orac bench`.")
+            if offload_ratio is not None:
+                row.offload_ratio = offload_ratio
+            return writing.close_result(session, row, status=status, now=self._clock(), facts=facts, failure=failure)
+
+    def take_in(self, runs: Sequence[tuple[Run, Sequence[Result]]]) -> tuple[str, ...]:
+        """Adds ended runs of elsewhere with all that is in them; the ids of those that were not here yet.
+
+        All or none. A run that is here already and equal is left alone. Raises StoreError for one
+        that is here and different.
+        """
+        added = []
+        with self._writing() as session:
+            for run, results in runs:
+                if not reading.holds(session, run.id):
+                    writing.add_whole(session, run, results)
+                    added.append(run.id)
+                elif not reading.same(session, run, results):
+                    raise StoreError(
+                        f"Run {run.id} is in {self.path} already, with other content. Nothing was taken in.",
+                        next=f"Look at it with `orac show {run.id}`; `orac delete {run.id}` makes room.",
+                    )
+        return tuple(added)
+
+    def delete_run(self, run_id: str) -> None:
+        """Deletes a run with its results, rounds and arrivals. Raises UnknownRun."""
+        with self._writing() as session:
+            session.delete(reading.run_row(session, run_id))
+
+    def resolve(self, ref: str) -> str:
+        """The id of the run `ref`: an id, a beginning of one of at least 4 letters, `latest`, `latest~2`.
+
+        Raises UnknownRun with what there is.
+        """
+        with self._reading() as session:
+            return reading.resolve(session, ref, place=str(self.path))
+
+    def run(self, run_id: str) -> Run:
+        """The run with exactly this id. Raises UnknownRun."""
+        with self._reading() as session:
+            return reading.run(session, run_id)
+
+    def runs(self, *, limit: int = 50, before: str | None = None) -> tuple[RunLine, ...]:
+        """Runs, newest first by their start, at most `limit`, older than run `before`. Raises UnknownRun."""
+        with self._reading() as session:
+            return reading.runs(session, limit=limit, before=before)
+
+    def results(self, run_id: str, *, rounds: bool, arrivals: bool = False) -> tuple[Result, ...]:
+        """Results of a run in the order of measuring, with rounds and their arrivals where asked for.
+
+        The summary of a result that is still running is that of its rounds so far. Raises UnknownRun.
+        """
+        with self._reading() as session:
+            return reading.results(session, run_id, rounds=rounds, arrivals=arrivals)
+
+    def arrivals(self, run_id: str, case_key: str, index: int, *, phase: Phase = Phase.MEASURE) -> tuple[int, ...]:
+        """Arrivals of a round's chunks with text, in ns after its request, to 1 µs. Raises UnknownRun."""
+        with self._reading() as session:
+            return reading.arrivals(session, run_id, case_key, index, phase)
+
+    def flat(self, run_ids: Sequence[str] | None = None) -> list[tuple[object, ...]]:
+        """One row a round with the columns `reading.FLAT_COLUMNS`, of all runs where `run_ids` is None."""
+        with self._reading() as session:
+            return reading.flat(session, run_ids)
+
+    def revision(self) -> str:
+        """The number of the database's schema, such as "0001"."""
+        with self._reading() as session:
+            return reading.revision(session)
+
+    def backup(self, target: Path) -> None:
+        """Writes a whole copy to `target`, also while a run is measured. Raises StoreError where that exists."""
+        schema.backup(self.path, target, patience_s=self._patience_s)
+
+    def check(self) -> tuple[str, ...]:
+        """What is wrong with the store, a sentence each; () where nothing is. Reads all of it."""
+        try:
+            with self._reading() as session:
+                return soundness.problems(session)
+        except StoreError as error:
+            return (error.what,)
+
+    @contextmanager
+    def _writing(self) -> Iterator[Session]:
+        with faults(self.path), Session(self._engine) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def _reading(self) -> Iterator[Session]:
+        with faults(self.path), Session(self._engine.execution_options(**{READS: True})) as session, session.begin():
+            yield session

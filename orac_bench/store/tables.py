@@ -1,0 +1,244 @@
+"""The tables, as SQLModel classes; `migrations/` makes them. Portable: SQLite now, PostgreSQL as well.
+
+    conditions <- run <- result -> bench_case -> model
+                          result <- round <- round_chunks
+                          result <- result_metric
+
+What is deleted with a run: its results, their rounds, chunks and metrics. Every instant is aware and in UTC. What must
+never live here: queries, and anything that a record already says.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from enum import Enum
+from typing import ClassVar
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import registry
+from sqlmodel import Field, SQLModel
+
+from orac_bench.records import Phase, RoundStatus, Status
+
+METADATA = sa.MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+"""Constraints have names, so that later migrations can find them on every database."""
+
+ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+"""64 bits everywhere: SQLite's INTEGER has them, and only that type counts up by itself there."""
+
+
+class Instant(sa.types.TypeDecorator[datetime]):
+    """A moment: aware in, aware and UTC out, on every database. A naive one is refused with ValueError."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        if value is not None and value.utcoffset() is None:
+            raise ValueError(f"{value!r} has no time zone; give a moment in UTC: datetime.now(timezone.utc).")
+        return None if value is None else value.astimezone(timezone.utc)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        if value is None:
+            return None
+        return value.replace(tzinfo=timezone.utc) if value.tzinfo is None else value.astimezone(timezone.utc)
+
+
+class Words(sa.types.TypeDecorator[str]):
+    """Text that people or servers wrote. What no database takes, lone surrogates and NUL, is stored as U+FFFD."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        return (
+            None if value is None else "".join("\ufffd" if c == "\0" or "\ud800" <= c <= "\udfff" else c for c in value)
+        )
+
+
+def _words_of(kind: type[Enum]) -> sa.Enum:
+    """The values of `kind` as plain text: no type of its own in the database, so that a word can be added."""
+    return sa.Enum(kind, native_enum=False, length=16, values_callable=lambda members: [m.value for m in members])
+
+
+class Table(SQLModel, registry=registry(metadata=METADATA)):
+    """What all tables share: ORAC's own metadata, so that another library's tables are never among them."""
+
+    metadata: ClassVar[sa.MetaData] = METADATA
+
+
+class ConditionsRow(Table, table=True):
+    """Facts that decide whether runs may be compared, once for all runs that share them."""
+
+    __tablename__ = "conditions"
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=ID)
+    hash: str = Field(unique=True)
+    facts: dict[str, object] = Field(sa_type=sa.JSON)
+
+
+class ModelRow(Table, table=True):
+    """A model by its digest. `name` is the latest that it had; a result keeps the one of its time."""
+
+    __tablename__ = "model"
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=ID)
+    digest: str = Field(unique=True)
+    name: str = Field(sa_type=Words)
+
+
+class CaseRow(Table, table=True):
+    """A grid point. The table is not called `case`, which is a word of SQL."""
+
+    __tablename__ = "bench_case"
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=ID)
+    key: str = Field(unique=True)
+    suite: str = Field(index=True)
+    model_id: int = Field(foreign_key="model.id", index=True, sa_type=ID)
+    prompt_tokens: int | None = None
+    output_tokens: int
+    prompt_sha256: str | None = None
+    workload_version: int
+    options: dict[str, object] = Field(sa_type=sa.JSON)
+
+
+class RunRow(Table, table=True):
+    """A run. `id` is for joins; `uid` is the id that users see."""
+
+    __tablename__ = "run"
+    __table_args__ = (sa.Index(None, "started", "id"),)
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=ID)
+    uid: str = Field(unique=True)
+    status: Status = Field(sa_type=_words_of(Status))
+    created: datetime = Field(sa_type=Instant)
+    started: datetime = Field(sa_type=Instant)
+    ended: datetime | None = Field(default=None, sa_type=Instant)
+    heartbeat: datetime | None = Field(default=None, sa_type=Instant)
+    pid: int | None = None
+    trigger: str
+    note: str | None = Field(default=None, sa_type=Words)
+    orac_version: str
+    metrics_version: int
+    seed: int = Field(sa_type=sa.BigInteger)
+    arguments: list[str] = Field(sa_type=sa.JSON)
+    conditions_id: int | None = Field(default=None, foreign_key="conditions.id", index=True, sa_type=ID)
+    volatile: dict[str, object] = Field(sa_type=sa.JSON)
+    error: str | None = Field(default=None, sa_type=Words)
+
+
+class ResultRow(Table, table=True):
+    """A case in a run. `done` counts the rounds in the statistics, `failed` the measured ones that failed."""
+
+    __tablename__ = "result"
+    __table_args__ = (sa.UniqueConstraint("run_id", "case_id"), sa.Index(None, "case_id", "started"))
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=ID)
+    run_id: int = Field(foreign_key="run.id", ondelete="CASCADE", sa_type=ID)
+    case_id: int = Field(foreign_key="bench_case.id", sa_type=ID)
+    model_name: str = Field(sa_type=Words)
+    position: int
+    status: Status = Field(sa_type=_words_of(Status))
+    planned: int
+    done: int = 0
+    failed: int = 0
+    offload_ratio: float | None = None
+    facts: dict[str, object] = Field(sa_type=sa.JSON)
+    failure_code: str | None = None
+    failure_message: str | None = Field(default=None, sa_type=Words)
+    started: datetime | None = Field(default=None, sa_type=Instant)
+    ended: datetime | None = Field(default=None, sa_type=Instant)
+
+
+class RoundRow(Table, table=True):
+    """A timed request. One column a metric: they are known, and a tall table is three times as large."""
+
+    __tablename__ = "round"
+    __table_args__ = (sa.UniqueConstraint("result_id", "phase", "index"),)
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=ID)
+    result_id: int = Field(foreign_key="result.id", ondelete="CASCADE", sa_type=ID)
+    phase: Phase = Field(sa_type=_words_of(Phase))
+    index: int
+    status: RoundStatus = Field(sa_type=_words_of(RoundStatus))
+    started: datetime = Field(sa_type=Instant)
+    seed: int = Field(sa_type=sa.BigInteger)
+    failure_code: str | None = None
+    failure_message: str | None = Field(default=None, sa_type=Words)
+    flags: list[str] = Field(sa_type=sa.JSON)
+    counted: bool
+    ttft_s: float | None = None
+    ttfa_s: float | None = None
+    tpot_s: float | None = None
+    e2e_s: float | None = None
+    load_s: float | None = None
+    decode_tokens_per_s: float | None = None
+    client_decode_tokens_per_s: float | None = None
+    prefill_tokens_per_s: float | None = None
+    input_tokens: float | None = None
+    output_tokens: float | None = None
+    itl_p50_s: float | None = None
+    itl_max_s: float | None = None
+    energy_j: float | None = None
+    energy_above_idle_j: float | None = None
+    joules_per_output_token: float | None = None
+    joules_per_input_token: float | None = None
+    model_memory_b: float | None = None
+    ram_peak_b: float | None = None
+    temperature_start_celsius: float | None = None
+    temperature_max_celsius: float | None = None
+    gpu_hz_mean: float | None = None
+    power_w_mean: float | None = None
+    sustained_ratio: float | None = None
+    client_cpu_s: float | None = None
+    sampler_cpu_s: float | None = None
+    raw: dict[str, object] = Field(sa_type=sa.JSON)
+
+
+METRIC_COLUMNS = tuple(column.name for column in METADATA.tables["round"].columns if isinstance(column.type, sa.Float))
+"""The metrics that a round can hold, in the order of tables."""
+
+
+class ChunksRow(Table, table=True):
+    """When a round's chunks arrived: little-endian unsigned 32-bit counts of `tick_ns` since the request.
+
+    Apart from the round, as it is as large as the rest and is seldom read. A tick is 1 µs, and 1 ms where a round took
+    more than the 71 minutes that 32 bits of µs can count.
+    """
+
+    __tablename__ = "round_chunks"
+
+    round_id: int = Field(primary_key=True, foreign_key="round.id", ondelete="CASCADE", sa_type=ID)
+    tick_ns: int
+    arrivals: bytes = Field(sa_type=sa.LargeBinary)
+
+
+class MetricRow(Table, table=True):
+    """A `Summary` of one metric of a closed result, and the method that made it. Can be rebuilt from the rounds."""
+
+    __tablename__ = "result_metric"
+
+    result_id: int = Field(primary_key=True, foreign_key="result.id", ondelete="CASCADE", sa_type=ID)
+    metric: str = Field(primary_key=True)
+    n: int
+    median: float
+    minimum: float
+    maximum: float
+    ci_low: float | None = None
+    ci_high: float | None = None
+    q25: float | None = None
+    q75: float | None = None
+    p90: float | None = None
+    p95: float | None = None
+    p99: float | None = None
+    method: str
+    method_version: int

@@ -1,0 +1,28 @@
+#!/bin/sh
+# The whole test suite with what it needs: both virtual environments, two real Ollamas, the checks, every test on this
+# Python, and those that drive no Ollama once more with the requirements of Python 3.10.
+#
+# ORAC_CACHE keeps the Ollamas from run to run (default: orac-bench in XDG_CACHE_HOME, or in ~/.cache); it may be
+# deleted at any time. ORAC_TEST_OLLAMA and ORAC_TEST_OLLAMA_NEWER name others instead of building them.
+set -eu
+cd "$(dirname "$0")/.."
+cache=${ORAC_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/orac-bench}
+
+sh scripts/venv.sh dev
+sh scripts/check.sh
+
+if [ -z "${ORAC_TEST_OLLAMA:-}" ]; then
+    export ORAC_TEST_OLLAMA="$cache/ollama-0.11.4"
+    .venv/bin/python scripts/build_ollama.py --version 0.11.4 --to "$ORAC_TEST_OLLAMA"
+fi
+if [ -z "${ORAC_TEST_OLLAMA_NEWER:-}" ]; then
+    export ORAC_TEST_OLLAMA_NEWER="$cache/ollama-0.20.7"
+    .venv/bin/python scripts/build_ollama.py --version 0.20.7 --headers "$cache/headers" --to "$ORAC_TEST_OLLAMA_NEWER"
+fi
+
+echo "== every test on $(.venv/bin/python --version), newest requirements"
+.venv/bin/python -m pytest tests --ignore=tests/performance
+
+PYTHON=$(sh scripts/python310.sh) sh scripts/venv.sh py310
+echo "== the tests that drive no Ollama, on $(.venv-py310/bin/python --version) with the requirements of Python 3.10"
+.venv-py310/bin/python -m pytest tests --ignore=tests/performance -m "not real"

@@ -1,0 +1,242 @@
+"""How a database gets its tables, and how an old one becomes a new one without losing a row."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy.engine import Engine
+
+from orac_bench.errors import StoreError, StoreForeign, StoreMissing, StoreNewer, UnknownRun
+from orac_bench.records import Failure, Flag, Phase, Status
+from orac_bench.store.engine import sqlite_engine, to_json
+from orac_bench.store.schema import APPLICATION_ID, MIGRATIONS, Migrations, upgrade
+from orac_bench.store.store import Store, open_store
+from orac_bench.store.tables import METADATA, METRIC_COLUMNS
+from tests.builders import a_case, a_result, a_round, a_run, later
+
+DATA = Path(__file__).parent / "data"
+
+
+def url(path: Path) -> str:
+    return f"sqlite:///{path}"
+
+
+def differences(engine: Engine) -> list[object]:
+    """What the tables in the database and those in tables.py do not have in common."""
+    with engine.connect() as connection:
+        return list(compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), METADATA))
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    """The committed database of schema 0001, with a run of one case and eight rounds."""
+    path = tmp_path / "orac.db"
+    raw = sqlite3.connect(path)
+    raw.executescript((DATA / "store-0001.sql").read_text(encoding="utf-8"))
+    raw.close()
+    return path
+
+
+def with_step(name: str, tmp_path: Path) -> Migrations:
+    """ORAC's own steps with an imagined one behind them."""
+    folder = tmp_path / "migrations"
+    shutil.copytree(MIGRATIONS.folder, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(DATA / name, folder / "versions")
+    return Migrations(folder=folder, head="0002")
+
+
+def rows(path: Path) -> dict[str, int]:
+    """How many rows each table has."""
+    raw = sqlite3.connect(path)
+    names = [name for (name,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    counts = {name: raw.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0] for name in names}
+    raw.close()
+    return counts
+
+
+def test_the_head_is_the_last_step() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS.folder))
+    assert ScriptDirectory.from_config(config).get_heads() == [MIGRATIONS.head]
+
+
+def test_the_steps_make_the_tables_that_the_code_knows(tmp_path: Path) -> None:
+    with open_store(url(tmp_path / "orac.db"), write=True):
+        engine = sqlite_engine(tmp_path / "orac.db", "read", patience_s=1)
+        assert differences(engine) == []
+        engine.dispose()
+
+
+def test_a_metric_has_a_column_if_orac_measures_it() -> None:
+    from orac_bench.metrics import METRICS
+
+    assert [key for key in METRICS if key not in METRIC_COLUMNS] == []
+
+
+def test_a_new_database_says_in_its_header_whose_it_is(tmp_path: Path) -> None:
+    with open_store(url(tmp_path / "orac.db"), write=True):
+        pass
+    assert (tmp_path / "orac.db").read_bytes()[68:72] == b"ORAC"  # where SQLite keeps the application's id
+    assert APPLICATION_ID == 0x4F524143
+
+
+def test_a_database_of_schema_0001_is_read_as_it_was_written(old: Path) -> None:
+    with open_store(url(old), write=False) as store:
+        run = a_run(note="made by schema 0001", status=Status.FAILED, ended=later(70))
+        assert store.run(run.id) == run
+        (result,) = store.results(run.id, rounds=True, arrivals=True)
+        assert (store.check(), store.revision()) == ((), "0001")
+    assert (result.status, result.done, result.planned, result.facts) == (Status.FAILED, 6, 6, {"cache": "probed"})
+    assert result.rounds[0] == a_round(phase=Phase.WARMUP)
+    assert result.rounds[-1] == a_round(
+        index=6, failure=Failure(code="ollama_silent", message="no byte for 120 s"), arrivals_ns=()
+    )
+    assert result.summary["ttft_s"].median == pytest.approx(0.225)  # the middle of 0.22 and 0.23
+
+
+def test_an_older_database_is_upgraded_after_a_backup_beside_it(old: Path, tmp_path: Path) -> None:
+    before = rows(old)
+    with open_store(url(old), write=True, clock=lambda: later(0), migrations=with_step("0002_imagined.py", tmp_path)):
+        pass
+    # then no row is lost, though the parent of all was made anew
+    assert rows(old) == before
+    raw = sqlite3.connect(old)
+    assert raw.execute("SELECT owner, uid FROM run").fetchall() == [(None, a_run().id)]
+    assert raw.execute("SELECT version_num FROM alembic_version").fetchall() == [("0002",)]
+    raw.close()
+    # and the backup is the old one, which the old ORAC reads
+    backup = tmp_path / "orac.db.backup-0001-20261122T120000Z"
+    with open_store(url(backup), write=False) as store:
+        assert store.run(a_run().id).status is Status.FAILED
+    assert rows(backup) == before
+
+
+def test_an_older_database_is_not_upgraded_by_reading(old: Path, tmp_path: Path) -> None:
+    with pytest.raises(StoreError) as refusal:
+        open_store(url(old), write=False, migrations=with_step("0002_imagined.py", tmp_path))
+    assert str(refusal.value) == (
+        f"The database {old} has schema 0001; this ORAC 0.1.0 reads 0002. "
+        "Upgrade it with `orac db upgrade`, which makes a backup beside it first."
+    )
+
+
+def test_a_step_that_would_leave_rows_without_their_parents_changes_nothing(old: Path, tmp_path: Path) -> None:
+    before = rows(old)
+    with pytest.raises(StoreError, match="rows would point nowhere"):
+        open_store(url(old), write=True, migrations=with_step("0002_broken.py", tmp_path))
+    assert rows(old) == before
+    with open_store(url(old), write=False) as store:
+        assert store.check() == ()
+
+
+def test_a_newer_database_is_refused_and_left_alone(old: Path, tmp_path: Path) -> None:
+    open_store(url(old), write=True, migrations=with_step("0002_imagined.py", tmp_path)).close()
+    before = old.read_bytes()
+    for write in (True, False):
+        with pytest.raises(StoreNewer) as refusal:
+            open_store(url(old), write=write)
+        assert str(refusal.value) == (
+            f"The database {old} has schema 0002, made by a newer ORAC; this ORAC 0.1.0 knows schemas up to 0001. "
+            "Nothing was changed. Update ORAC, or name another database with --database URL."
+        )
+    assert old.read_bytes() == before
+
+
+def test_a_database_whose_schema_has_no_number_is_refused(old: Path) -> None:
+    raw = sqlite3.connect(old, isolation_level=None)
+    raw.execute("DELETE FROM alembic_version")
+    raw.close()
+    with pytest.raises(StoreForeign, match="does not say which schema it has"):
+        open_store(url(old), write=True)
+
+
+def test_an_empty_file_becomes_a_database_and_is_none_for_who_reads(tmp_path: Path) -> None:
+    path = tmp_path / "orac.db"
+    path.touch()
+    with pytest.raises(StoreMissing, match="is empty"):
+        open_store(url(path), write=False)
+    with open_store(url(path), write=True) as store:
+        assert store.runs() == ()
+    assert [file.name for file in tmp_path.iterdir()] == ["orac.db"]
+
+
+def test_processes_that_create_a_database_together_wait_for_each_other(tmp_path: Path) -> None:
+    errors: list[BaseException] = []
+
+    def start() -> None:
+        try:
+            open_store(url(tmp_path / "orac.db"), write=True).close()
+        except BaseException as error:  # noqa: BLE001  # given back to the test
+            errors.append(error)
+
+    threads = [threading.Thread(target=start) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    with open_store(url(tmp_path / "orac.db"), write=False) as store:
+        assert store.check() == ()
+
+
+@pytest.fixture(scope="module")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """A real PostgreSQL, with ORAC's schema."""
+    pgserver = pytest.importorskip("pgserver", reason="pgserver, a PostgreSQL in a package, is not for this Python")
+    pytest.importorskip("psycopg", reason="psycopg is not for this Python")
+    server = pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
+    address = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+    engine = sa.create_engine(address, json_serializer=to_json)
+    upgrade(engine, MIGRATIONS)
+    yield engine
+    engine.dispose()
+    server.cleanup()
+
+
+def test_postgresql_gets_the_same_tables(postgres: Engine) -> None:
+    assert differences(postgres) == []
+
+
+def test_postgresql_gives_back_what_it_was_given(postgres: Engine) -> None:
+    # given a run with everything that SQLite takes lightly: 64 bits, instants, odd text, words of SQL
+    store = Store(postgres, Path("postgresql"), clock=lambda: later(60))
+    run = a_run(id="100%_sure", note="a\0b — ü", seed=2**63 - 1)
+    rounds = (
+        a_round(phase=Phase.WARMUP, seed=2**63 - 1),
+        a_round(flags=[Flag.REPLAYED], raw={"text": "\udcff\0", "big": 2**60}, metrics={"model_memory_b": 8.0e9}),
+        a_round(index=1, failure=Failure(code="ollama", message="500"), arrivals_ns=()),
+    )
+    # when it is measured, ends and is looked for
+    store.add_run(run, pid=1)
+    handle = store.begin_result(run.id, a_case(), planned=2, position=0, offload_ratio=1.0, facts={})
+    for measured in rounds:
+        store.add_round(handle, measured)
+    assert store.mark_interrupted(lambda pid: pid == 1) == ()
+    summary = store.close_result(handle, status=Status.FAILED)
+    store.update_run(run.id, status=Status.FAILED, ended=later(61))
+    # then all is there, and gone when it is deleted
+    assert store.resolve("100%") == store.resolve("latest") == run.id
+    assert store.run(run.id).note == "a\ufffdb — ü"
+    assert store.run(run.id).started == run.started
+    assert store.results(run.id, rounds=True, arrivals=True) == (
+        a_result(status=Status.FAILED, rounds=rounds, planned=2, summary=summary, started=later(60), ended=later(60)),
+    )
+    assert [(line.id, line.rounds, line.failed) for line in store.runs(limit=5)] == [(run.id, 1, 1)]
+    assert store.arrivals(run.id, a_case().key, 0) == rounds[1].arrivals_ns
+    assert len(store.flat([run.id])) == 3
+    assert store.check() == ()
+    store.delete_run(run.id)
+    with pytest.raises(UnknownRun):
+        store.run(run.id)
+    with postgres.connect() as connection:
+        assert connection.scalar(sa.text('SELECT count(*) FROM "round"')) == 0
