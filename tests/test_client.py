@@ -5,7 +5,8 @@ import socket
 import pytest
 
 from orac_bench.errors import OllamaGarbled, OllamaRefused, OllamaSilent, OllamaUnreachable
-from orac_bench.ollama.client import Client, Listed, Loaded, public, same_model
+from orac_bench.ollama.client import Client, Listed, Loaded, same_model
+from orac_bench.ollama.public import public
 from tests.fakes.fake_ollama import (
     End,
     FakeOllama,
@@ -20,6 +21,7 @@ from tests.fakes.fake_ollama import (
     stream,
 )
 from tests.fakes.recording import VERSIONS, recorded
+from tests.waiting import eventually
 
 VERSION = {"GET /api/version": [json_reply({"version": "0.11.4"})]}
 PS = "GET /api/ps"
@@ -90,23 +92,29 @@ def test_a_model_that_stays_is_an_error_and_no_endless_wait():
 
 def test_a_measured_call_is_built_before_it_is_sent_and_stamps_what_comes():
     clock = iter(range(1000, 9000, 1000))
-    routes = {**VERSION, GENERATE: [stream(answer(["a", "b"], end=final()), first_s=0.05, every_s=0.05)]}
+    routes = {**VERSION, GENERATE: [stream(answer(["a", "b"], end=final()), first_s=0.1, every_s=0.1)]}
     with FakeOllama(routes) as fake, Client(fake.url, clock=lambda: next(clock)) as client:
         call = client.prepare({"model": "m", "prompt": "p"})
-        assert [request.path for request in fake.requests] == ["/api/version"]
+        assert fake.requests == []
         found = call.send().generation()
 
         assert found.sent_ns == 1000
-        assert [(chunk.at_ns, chunk.text) for chunk in found.chunks] == [(2000, "a"), (3000, "b")]
-        assert found.done_ns == 4000
+        assert [(chunk.at_ns, chunk.text) for chunk in found.chunks] == [(3000, "a"), (4000, "b")]
+        assert found.done_ns == 5000  # 2000 was the answer's head
         assert fake.asked(GENERATE) == [{"model": "m", "prompt": "p", "stream": True}]
 
 
-def test_one_connection_serves_all_calls_so_that_connecting_is_never_timed():
-    routes = {**VERSION, GENERATE: [stream(answer(["a"]))]}
-    with FakeOllama(routes) as fake, Client(fake.url) as client:
-        for _ in range(3):
-            client.prepare({"model": "m"}).send().generation()
+def test_the_connection_is_open_before_the_request_is_sent():
+    with FakeOllama({GENERATE: [stream(answer(["a"]))]}) as fake, Client(fake.url) as client:
+        call = client.prepare({"model": "m"})
+        eventually(lambda: fake.connections == 1)
+        call.send()
+        assert fake.connections == 1
+
+
+def test_asking_again_uses_the_same_connection():
+    with FakeOllama(VERSION) as fake, Client(fake.url) as client:
+        assert [client.version() for _ in range(3)] == ["0.11.4"] * 3
         assert fake.connections == 1
 
 

@@ -35,6 +35,7 @@ STRANGERS = ("ollama", "models", "telemetry", "stats")
 
 HOMES: dict[str, tuple[str, ...]] = {
     "httpx": ("ollama/client.py",),
+    "h11": ("ollama/call.py",),
     "sqlmodel": ("store/",),
     "sqlalchemy": ("store/",),
     "alembic": ("store/",),
@@ -45,7 +46,7 @@ HOMES: dict[str, tuple[str, ...]] = {
 }
 """Where a third-party name may be imported: files, or folders with a slash at their end."""
 
-PURE = ("units.py", "records.py", "metrics.py", "ollama/stream.py", "stats/", "suites/")
+PURE = ("units.py", "records.py", "metrics.py", "ollama/stream.py", "ollama/public.py", "stats/", "suites/")
 """Files that read no clock, file, socket, environment or global."""
 
 IMPURE_MODULES = (

@@ -1,12 +1,12 @@
 """Every call to Ollama, on one synchronous httpx client. The one home of httpx.
 
-The measured call is split: `prepare` builds the request, `Call.send` sends it and stamps what comes back, and
-`Call.generation` reads it afterwards. No proxy of the environment is used: the way to Ollama is the thing measured.
+The measured one is a `Call` (call.py), which `prepare` makes. No proxy of the environment is used: the way to Ollama
+is the thing measured.
 """
 
 from __future__ import annotations
 
-import re
+import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,13 +16,13 @@ from types import TracebackType
 import httpx
 
 from orac_bench.errors import OllamaError, OllamaGarbled, OllamaRefused, OllamaSilent, OllamaUnreachable
-from orac_bench.ollama.stream import decode
-from orac_bench.records import Arrival, Failure, Generation, Json
+from orac_bench.ollama.call import CONNECT_TIMEOUT_S, Call, silent, unreachable
+from orac_bench.ollama.public import public
+from orac_bench.records import Generation, Json
 
 FOR_EVER = -1
 """keep_alive that never runs out. Sent as a number: the text "-1" is refused by Ollama."""
 
-CONNECT_TIMEOUT_S = 5.0
 LOAD_TIMEOUT_S = 330.0
 """Ollama itself gives up a load after five minutes without progress."""
 
@@ -167,9 +167,8 @@ class Client:
 
         Raises OllamaUnreachable where the server has gone.
         """
-        self.version()
-        request = self._http.build_request("POST", "/api/generate", json={**payload, "stream": True})
-        return Call(self._http, request, self._clock, self._idle_timeout_s)
+        body = json.dumps({**payload, "stream": True}).encode()
+        return Call(self.url, "/api/generate", body, idle_timeout_s=self._idle_timeout_s, clock=self._clock)
 
     def _lists(self, name: str) -> bool:
         return any(same_model(entry.name, name) for entry in self.loaded())
@@ -202,58 +201,6 @@ class Client:
         return answer
 
 
-class Call:
-    """One measured request. `send` is the timed region and does nothing but send and stamp."""
-
-    def __init__(
-        self, http: httpx.Client, request: httpx.Request, clock: Callable[[], int], idle_timeout_s: float
-    ) -> None:
-        self._http = http
-        self._request = request
-        self._clock = clock
-        self._idle_timeout_s = idle_timeout_s
-        self._sent_ns = 0
-        self._status = 200
-        self._stamped: list[tuple[int, bytes]] = []
-        self._error: httpx.HTTPError | None = None
-
-    def send(self) -> Call:
-        """Sends the request and stamps every piece of the answer. Never raises for what the server does."""
-        clock, keep = self._clock, self._stamped.append
-        self._sent_ns = clock()
-        try:
-            response = self._http.send(self._request, stream=True)
-            try:
-                self._status = response.status_code
-                for data in response.iter_raw():
-                    keep((clock(), data))
-            finally:
-                response.close()
-        except httpx.HTTPError as error:
-            self._error = error
-        return self
-
-    def generation(self) -> Generation:
-        """What came back, decoded. Its `failure` says what went wrong with the connection or the answer."""
-        arrivals = [Arrival(at_ns, data) for at_ns, data in self._stamped]
-        decoded = decode(arrivals, sent_ns=self._sent_ns, status=self._status)
-        if self._error is None or decoded.timings is not None:
-            failure = decoded.failure
-            if failure is not None:
-                failure = Failure(code=failure.code, message=public(failure.message))
-        else:
-            cause = explain(self._error, str(self._request.url.copy_with(path="")).rstrip("/"), self._idle_timeout_s)
-            failure = Failure(code=cause.code, message=f"{cause.what} {len(decoded.chunks)} chunks had arrived.")
-        return Generation(
-            sent_ns=decoded.sent_ns,
-            chunks=decoded.chunks,
-            done_ns=decoded.done_ns,
-            timings=decoded.timings,
-            failure=failure,
-            raw=decoded.raw,
-        )
-
-
 def same_model(listed: str, name: str) -> bool:
     """Whether Ollama's `listed` name is `name`: the tag `latest` is implied, and case does not count."""
     return _tagged(listed) == _tagged(name)
@@ -262,22 +209,12 @@ def same_model(listed: str, name: str) -> bool:
 def explain(error: httpx.HTTPError, url: str, idle_timeout_s: float) -> OllamaError:
     """What a failure of the connection means, and what to do."""
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
-        return OllamaUnreachable(
-            f"Ollama did not answer at {url}.", next="Start it with `ollama serve`, or unset ORAC_OLLAMA_URL."
-        )
+        return unreachable(url)
     if isinstance(error, httpx.TimeoutException):
-        return OllamaSilent(
-            f"Ollama sent nothing for {idle_timeout_s:g} s.",
-            next="Look at its log; a slow board may need a longer ORAC_IDLE_TIMEOUT_S.",
-        )
+        return silent(idle_timeout_s)
     if isinstance(error, httpx.RemoteProtocolError | httpx.ReadError | httpx.WriteError):
         return OllamaGarbled("Ollama closed the connection before its answer was complete.")
     return OllamaError(f"The request to Ollama failed: {type(error).__name__}: {error}")
-
-
-def public(message: str) -> str:
-    """`message` of a server without the absolute paths of its machine."""
-    return re.sub(r"(?<![\w/:])/(?:[\w.@+-]+/)+([\w.@+:-]+)", r"…/\1", message)
 
 
 _ERRORS: Mapping[str, type[OllamaError]] = {

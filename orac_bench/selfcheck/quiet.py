@@ -31,4 +31,4 @@ class Quiet:
     def case_ended(self, case: Case, status: Status, failure: Failure | None) -> None:
         """Nothing, unless it failed."""
         if failure is not None:
-            self._tell(f"{case.model} {case.suite}: {failure.message}")
+            self._tell(f"{case.model} {case.suite} {status.value}: {failure.message}")
