@@ -60,7 +60,7 @@ def find_candidates(settings: Settings, wanted: Sequence[str] = ()) -> Choice:
     Raises UnknownModel with the near names, BadModel where a wanted one is refused, NoModels where there is nothing.
     """
     if settings.ollama_url is None:
-        return _chosen(_of_folder(settings), wanted)
+        return _of_folder(settings, wanted)
     with Client(settings.ollama_url, idle_timeout_s=settings.idle_timeout_s) as client:
         files = _of_folder(settings).candidates if settings.models_dir and settings.ollama_store else ()
         taken = {file.name for file in files}
@@ -98,22 +98,15 @@ def models_folder(settings: Settings) -> Path:
     )
 
 
-def _of_folder(settings: Settings) -> Choice:
+def _of_folder(settings: Settings, wanted: Sequence[str] = ()) -> Choice:
     folder = models_folder(settings)
     models = discover(folder)
-    good = tuple(_of_file(model) for model in models if model.refused is None)
+    names = {find(models, name).name for name in wanted}
+    good = tuple(_of_file(model) for model in models if model.refused is None and (model.name in names or not names))
     refused = tuple(f"{model.path.name}: {model.refused}" for model in models if model.refused is not None)
     if not good:
         raise NoModels(f"No file in {folder} can be used: {'; '.join(refused)}.", next="See each with: orac models")
     return Choice(candidates=good, refused=refused)
-
-
-def _chosen(choice: Choice, wanted: Sequence[str]) -> Choice:
-    if not wanted:
-        return choice
-    models = [candidate.model for candidate in choice.candidates if candidate.model is not None]
-    names = {find(models, name).name for name in wanted}
-    return Choice(candidates=tuple(c for c in choice.candidates if c.name in names), refused=choice.refused)
 
 
 def _of_file(model: Model) -> Candidate:

@@ -234,10 +234,12 @@ class Measurement:
         return self._request(self._text(nonce), seed, self.case.workload.output_tokens)
 
     def _request(self, text: str, seed: int, output_tokens: int) -> dict[str, Json]:
+        """`think` False leaves thinking in the text: an Ollama that sorts it out holds back the first tokens."""
         return {
             "model": self.target.served_as,
             "prompt": text,
             "raw": True,
+            "think": False,
             "keep_alive": FOR_EVER,
             "options": {**grid.OPTIONS, "num_predict": output_tokens, "seed": seed},
         }

@@ -7,12 +7,12 @@ server's counters are read with what is known of its version and engine, and `As
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from orac_bench.records import Flag, Generation, ServerTimings
+from orac_bench.records import Chunk, Flag, Generation, ServerTimings
 from orac_bench.units import Unit
 
 Better = Literal["lower", "higher"]
@@ -187,10 +187,9 @@ def round_metrics(generation: Generation, asked: Asked) -> dict[str, float]:
         return {}
     tokens = counts(timings, asked)
     stamps = [chunk.at_ns for chunk in generation.chunks if chunk.text or chunk.thinking]
-    answers = [chunk.at_ns for chunk in generation.chunks if chunk.text]
     values: dict[str, float | None] = {
-        "ttft_s": _since(generation, stamps),
-        "ttfa_s": _since(generation, answers),
+        "ttft_s": _since(generation, stamps[0] if stamps else None),
+        "ttfa_s": _since(generation, _answer_ns(generation.chunks)),
         "tpot_s": _tpot_s(stamps, tokens.printed),
         "e2e_s": (generation.done_ns - generation.sent_ns) / 1e9,
         "load_s": timings.load_s if asked.cold else None,
@@ -250,8 +249,20 @@ def cached_below_s(uncached_s: float | None, cached_s: float | None) -> float | 
     return float((uncached_s * cached_s) ** 0.5)
 
 
-def _since(generation: Generation, stamps: list[int]) -> float | None:
-    return (stamps[0] - generation.sent_ns) / 1e9 if stamps else None
+def _answer_ns(chunks: Sequence[Chunk]) -> int | None:
+    """Arrival of the first answer text: what is under `thinking` or between <think> and </think> is none."""
+    text = ""
+    for chunk in chunks:
+        text += chunk.text
+        if "<think>".startswith(text):
+            continue  # nothing yet, or the tag is on its way
+        if not text.startswith("<think>") or text.partition("</think>")[2].strip():
+            return chunk.at_ns
+    return None
+
+
+def _since(generation: Generation, at_ns: int | None) -> float | None:
+    return None if at_ns is None else (at_ns - generation.sent_ns) / 1e9
 
 
 def _tpot_s(stamps: list[int], printed: int | None) -> float | None:

@@ -37,10 +37,9 @@ def measure(measurement: Measurement, benchmark: BenchmarkFixture) -> None:
     point = measurement.point
     benchmark.group = point.suite.name
     try:
-        if benchmark.disabled:
-            _round(measurement)
-            return
         _pedantic(measurement, benchmark)
+        if benchmark.disabled:
+            return
         while measurement.tries_left():
             _round(measurement)
     except GivenUp:
@@ -70,11 +69,13 @@ def add_rows(measurement: Measurement, benchmark: BenchmarkFixture, config: pyte
 def _pedantic(measurement: Measurement, benchmark: BenchmarkFixture) -> None:
     point = measurement.point
     phases = iter([Phase.WARMUP] * point.warmup + [Phase.MEASURE] * point.rounds)
+    prepared: list[Attempt] = []
 
     def setup() -> tuple[tuple[Attempt], dict[str, object]]:
         if measurement.given_up:
             raise GivenUp
-        return (measurement.prepare(next(phases)),), {}
+        prepared.append(measurement.prepare(next(phases)))
+        return (prepared[-1],), {}
 
     def target(attempt: Attempt) -> None:
         attempt.send()
@@ -85,6 +86,8 @@ def _pedantic(measurement: Measurement, benchmark: BenchmarkFixture) -> None:
     benchmark.pedantic(
         target, setup=setup, teardown=teardown, rounds=point.rounds, warmup_rounds=point.warmup, iterations=1
     )
+    if benchmark.disabled:  # then pytest-benchmark calls no teardown
+        measurement.keep(prepared[-1])
 
 
 def _round(measurement: Measurement) -> None:

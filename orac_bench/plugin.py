@@ -12,8 +12,9 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -78,19 +79,14 @@ class Door:
 
     @property
     def bench(self) -> Bench:
-        """What is asked for, read from options and environment at its first use. Leaves pytest where it is wrong."""
+        """What is asked for, read from options and environment at its first use. Raises pytest's UsageError."""
         if self._bench is None:
             try:
                 self._bench = Bench.asked(read_settings(), vars(self.config.option))
             except OracError as error:
-                self.leave(error)
-        assert self._bench is not None
+                self.error = error
+                raise pytest.UsageError(str(error)) from error
         return self._bench
-
-    def leave(self, error: OracError) -> NoReturn:
-        """Ends pytest before anything is measured, without a traceback."""
-        self.error = error
-        pytest.exit(f"Nothing was measured. {error}", returncode=pytest.ExitCode.USAGE_ERROR)
 
     @property
     def quiet(self) -> bool:
@@ -112,12 +108,19 @@ class Door:
                     open_session(bench.settings, os.environ, bench.intent(arguments), progress)
                 )
             except OracError as error:
-                self.leave(error)
+                self.error = error
+                pytest.exit(f"Nothing was measured. {error}", returncode=pytest.ExitCode.USAGE_ERROR)
             self.run = session.run.id
             try:
                 yield session
             finally:
                 session.end(interrupted=self.interrupted or self.measured < len(self.planned))
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self, session: pytest.Session) -> None:
+        """Finds out what is wrong with the wish in one line, where benchmarks are asked for at all."""
+        if any(_has_benchmarks(session.config.invocation_params.dir / arg) for arg in session.config.args):
+            assert self.bench
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         suite = getattr(metafunc.module, "SUITE", None)
@@ -260,6 +263,11 @@ def _door(config: pytest.Config) -> Door:
     door = config.pluginmanager.get_plugin(_NAME)
     assert isinstance(door, Door)
     return door
+
+
+def _has_benchmarks(path: Path) -> bool:
+    file = Path(str(path).partition("::")[0])
+    return file.name.startswith("bench_") or any(file.glob("bench_*.py"))
 
 
 def _grid_point(item: pytest.Item) -> GridPoint | None:

@@ -135,7 +135,7 @@ class Progress:
         )
         done = self._done_units + (open_units if self._rounds else 0.0)
         spent = self._spent_s + (self._clock() - self._since if self._rounds else 0.0)
-        if done <= 0 or done >= total:
+        if done <= 0 or done >= total or spent <= 0:
             return ""
         return f", about {span(spent * (total - done) / done)} left"
 

@@ -49,7 +49,7 @@ def failure(
     binary: Path, folder: Path, *, port: int | None = None, store: Path | None = None, ready_within_s: float = 20.0
 ) -> str:
     """The message of a start that fails."""
-    with pytest.raises(OllamaStartFailed) as caught:  # noqa: SIM117 -- the start alone is expected to raise
+    with pytest.raises(OllamaStartFailed) as caught:
         with supervise(
             binary,
             store=store or folder / "store",
@@ -88,7 +88,7 @@ def test_the_server_gets_the_callers_environment_without_settings_that_would_cha
     ours = {"PATH": os.environ["PATH"], **kept}
     theirs = {"OLLAMA_DEBUG": "1", "OLLAMA_HOST": "0.0.0.0", "LLAMA_ARG_THREADS": "1", "ORAC_TOKEN": "secret"}
     prints = shell(tmp_path / "ollama", f"env > {tmp_path}/env\nexit 1")
-    with pytest.raises(OllamaStartFailed):  # noqa: SIM117 -- the start alone is expected to raise
+    with pytest.raises(OllamaStartFailed):
         with supervise(
             prints, store=tmp_path / "s", home=tmp_path, log=tmp_path / "log", port=4242, environ={**ours, **theirs}
         ):

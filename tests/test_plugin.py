@@ -1,0 +1,120 @@
+"""The pytest door as people use it: `pytest benchmarks/` in a process of its own, against a server of known timing."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from orac_bench.records import Status
+from orac_bench.selfcheck.known_server import Biases, known_server
+from orac_bench.store.store import open_store
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def bench(tmp_path):
+    """Runs `pytest benchmarks/ ...` against the known server at `url`."""
+
+    def run(url, *arguments):
+        environ = {
+            **os.environ,
+            "ORAC_HOME": str(tmp_path / "home"),
+            "ORAC_OLLAMA_URL": url,
+            "ORAC_DATABASE_URL": f"sqlite:///{tmp_path}/orac.db",
+            "COLUMNS": "160",
+        }
+        command = [sys.executable, "-m", "pytest", "benchmarks/", "-p", "no:cacheprovider", *arguments]
+        return subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=120)
+
+    run.database = f"sqlite:///{tmp_path}/orac.db"
+    return run
+
+
+SMALL = ("-k", "first_token", "--orac-rounds=3", "--orac-warmup=1", "--orac-output-tokens=4")
+
+
+def test_a_benchmark_is_measured_stored_and_shown(bench):
+    with known_server(ttft_s=0.005, token_s=0.002) as server:
+        done = bench(server.url, *SMALL)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "[1/1] known first_token 64 → 4: TTFT" in done.stderr
+    assert "known" in done.stdout
+    assert "1 passed" in done.stdout
+    with open_store(bench.database, write=False) as store:
+        run = store.resolve("latest")
+        assert store.run(run).status is Status.DONE
+        assert f"orac show {run} --rounds" in done.stdout
+        (result,) = store.results(run, rounds=True)
+        assert len(result.rounds) == 4
+
+
+def test_pytest_benchmarks_json_has_the_round_and_each_further_time_in_a_row_of_its_own(bench, tmp_path):
+    with known_server(ttft_s=0.005, token_s=0.002) as server:
+        bench(server.url, *SMALL, f"--benchmark-json={tmp_path}/b.json")
+
+    rows = json.loads((tmp_path / "b.json").read_text())["benchmarks"]
+    with open_store(bench.database, write=False) as store:
+        (result,) = store.results(store.resolve("latest"), rounds=True)
+    counted = [round for round in result.rounds if round.counted]
+    assert [(row["group"], row["stats"]["data"]) for row in rows] == [
+        ("first_token", [round.metrics["e2e_s"] for round in counted]),
+        ("first_token: TTFT", [round.metrics["ttft_s"] for round in counted]),
+        ("first_token: TPOT", [round.metrics["tpot_s"] for round in counted]),
+    ]
+
+
+def test_rounds_that_do_not_count_stay_out_of_pytest_benchmarks_numbers_and_fail_the_test(bench, tmp_path):
+    with known_server(ttft_s=0.005, token_s=0.002, biases=Biases(short=True)) as server:
+        done = bench(server.url, *SMALL, f"--benchmark-json={tmp_path}/b.json")
+
+    assert done.returncode == 1
+    assert "0 of 3 rounds count; the others: " in done.stdout
+    assert "short_output" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+    assert not (tmp_path / "b.json").read_text() or json.loads((tmp_path / "b.json").read_text())["benchmarks"] == []
+
+
+def test_disabled_benchmarks_measure_one_round(bench):
+    with known_server(ttft_s=0.005, token_s=0.002) as server:
+        done = bench(server.url, *SMALL, "--benchmark-disable")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    with open_store(bench.database, write=False) as store:
+        (result,) = store.results(store.resolve("latest"), rounds=True)
+    assert (result.planned, result.done, len(result.rounds)) == (1, 1, 1)
+
+
+def test_a_wrong_wish_is_told_in_a_line_before_anything_is_measured(bench):
+    with known_server() as server:
+        for arguments, words in (
+            (("--orac-model=knwon",), "has no model 'knwon'. Near names: known."),
+            (("--orac-suite=decod",), "There is no suite 'decod'."),
+            (("--orac-rounds=0",), "'0' is not allowed: a whole number from 1 on is"),
+            (("--orac-prompt-file=/no/such",), "cannot be read: No such file or directory"),
+        ):
+            done = bench(server.url, *arguments)
+            assert done.returncode == 4
+            assert words in done.stdout + done.stderr
+            assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_lengths_that_do_not_fit_the_context_are_left_out_and_named_once(bench):
+    with known_server(ttft_s=0.005, token_s=0.001) as server:
+        done = bench(
+            server.url, "-k", "prompt_length", "--orac-prompt-tokens=64", "--orac-prompt-tokens=9000000", *SMALL[2:]
+        )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("left out: known: 9000000 → 4 tokens do not fit into its context of") == 1
+
+
+def test_collecting_measures_nothing(bench):
+    with known_server() as server:
+        done = bench(server.url, "--collect-only", "-q")
+    assert done.returncode == 0
+    assert "bench_decode[known]" in done.stdout
+    assert not Path(bench.database.removeprefix("sqlite:///")).exists()

@@ -1,0 +1,318 @@
+"""The recipe, against servers of known timing and scripted ones: what happens in which order, and what is kept."""
+
+import gc
+import re
+from dataclasses import replace
+
+import pytest
+
+from orac_bench.errors import UnknownRun, UsageError
+from orac_bench.records import Flag, Phase, RoundStatus, Status
+from orac_bench.selfcheck.known_server import Biases, known_server
+from orac_bench.session import Intent
+from orac_bench.store.store import open_store
+from orac_bench.suites.grid import OPTIONS, round_seed
+from tests.fakes.fake_ollama import FakeOllama, answer, error_reply, final, html_reply, json_reply, stream
+from tests.sessions import Events, a_point, a_session, measure, one_round, settings_for
+
+QUICK = {"ttft_s": 0.004, "token_s": 0.001}
+GENERATE = "POST /api/generate"
+
+
+def playing(*replies, version="0.11.4"):
+    """A fake that has one loaded model `m` and answers generates with `replies`."""
+    listed = {"name": "m:latest", "digest": "d1", "size": 100, "details": {"family": "llama"}}
+    return FakeOllama(
+        {
+            "GET /api/version": [json_reply({"version": version})],
+            "GET /api/tags": [json_reply({"models": [listed]})],
+            "GET /api/ps": [json_reply({"models": [{"name": "m:latest", "size": 100, "size_vram": 50}]})],
+            "POST /api/show": [json_reply({"model_info": {"llama.context_length": 2048}})],
+            GENERATE: list(replies),
+        }
+    )
+
+
+def good(tokens=4):
+    return stream(answer(["a"] * tokens, end=final(eval_count=tokens, prompt_eval_count=32)))
+
+
+def rounds_of(settings, run="latest"):
+    with open_store(settings.database_url, write=False) as store:
+        (result,) = store.results(store.resolve(run), rounds=True)
+    return result
+
+
+def test_a_case_is_started_its_rounds_kept_one_by_one_and_ended(tmp_path):
+    events = Events()
+    with known_server(**QUICK) as server:
+        settings = settings_for(server.url, tmp_path)
+        with a_session(settings, events=events) as (session, candidate):
+            with session.measuring(candidate, a_point()) as measurement:
+                measure(measurement)
+            session.end(interrupted=False)
+
+    assert events.told == [
+        "first_token started, 1 + 2",
+        "warmup 0 ok",
+        "measure 0 ok",
+        "measure 1 ok",
+        "first_token done",
+    ]
+    result = rounds_of(settings)
+    assert (result.status, result.planned, result.done) == (Status.DONE, 2, 2)
+    assert [(round.phase, round.index, round.counted) for round in result.rounds] == [
+        (Phase.WARMUP, 0, False),
+        (Phase.MEASURE, 0, True),
+        (Phase.MEASURE, 1, True),
+    ]
+    assert result.facts["prompt_tokens"] == 32
+
+
+def test_a_round_is_in_the_store_before_the_next_begins(tmp_path):
+    with known_server(**QUICK) as server:
+        settings = settings_for(server.url, tmp_path)
+        with a_session(settings) as (session, candidate), session.measuring(candidate, a_point()) as measurement:
+            one_round(measurement)
+            assert len(rounds_of(settings).rounds) == 1
+            one_round(measurement)
+            assert len(rounds_of(settings).rounds) == 2
+
+
+def test_every_request_is_raw_new_from_its_first_token_and_never_asks_for_another_runner(tmp_path):
+    with playing(good()) as fake:
+        settings = settings_for(fake.url, tmp_path)
+        with a_session(settings) as (session, candidate):
+            with session.measuring(candidate, a_point(rounds=3)) as measurement:
+                measure(measurement)
+            seed = session.run.seed
+            key = measurement.case.key
+        sent = fake.asked(GENERATE)
+
+    assert all(request["raw"] is True and request["keep_alive"] == -1 for request in sent)
+    assert all(set(request["options"]) == {*OPTIONS, "num_predict", "seed"} for request in sent)
+    assert [request["options"]["stop"] for request in sent] == [[]] * len(sent)
+    firsts = [request["prompt"][0] for request in sent]
+    probe = [place for place in range(1, len(sent)) if sent[place]["prompt"] == sent[place - 1]["prompt"]]
+    assert len(probe) == 1  # the cache probe alone sends a prompt twice
+    assert all(firsts[i] != firsts[i - 1] for i in range(1, len(sent)) if i not in probe)
+    assert all(re.match(r"(\d ){8}", request["prompt"]) for request in sent)
+    assert [request["options"]["seed"] for request in sent[-3:]] == [
+        round_seed(seed, key, "measure", index) for index in range(3)
+    ]
+
+
+def test_the_collector_rests_while_a_round_runs_and_works_afterwards(tmp_path):
+    with playing(good()) as fake:
+        settings = settings_for(fake.url, tmp_path)
+        with a_session(settings) as (session, candidate), session.measuring(candidate, a_point()) as measurement:
+            attempt = measurement.prepare(Phase.MEASURE)
+            assert not gc.isenabled()
+            attempt.send()
+            measurement.keep(attempt)
+            assert gc.isenabled()
+
+
+def test_short_outputs_are_left_out_and_tried_again_as_often_as_rounds_were_planned(tmp_path):
+    events = Events()
+    with known_server(**QUICK, biases=Biases(short=True)) as server:
+        settings = settings_for(server.url, tmp_path)
+        with a_session(settings, events=events) as (session, candidate):
+            with session.measuring(candidate, a_point(rounds=3, warmup=0)) as measurement:
+                measure(measurement)
+
+    result = rounds_of(settings)
+    assert len(result.rounds) == 6  # 3 planned, 3 again
+    assert all(round.flags >= {Flag.SHORT_OUTPUT} for round in result.rounds)
+    assert (result.status, result.done, dict(result.summary)) == (Status.FAILED, 0, {})
+
+
+def test_one_short_output_costs_one_more_round(tmp_path):
+    short = stream(answer(["a", "a"], end=final(eval_count=2, prompt_eval_count=32, done_reason="stop")))
+    calibration, probe = [good()], [good(), good()]
+    with playing(*calibration, *probe, short, good(), good()) as fake:
+        settings = settings_for(fake.url, tmp_path)
+        with a_session(settings) as (session, candidate):
+            with session.measuring(candidate, a_point(rounds=2, warmup=0)) as measurement:
+                measure(measurement)
+
+    result = rounds_of(settings)
+    assert [round.counted for round in result.rounds] == [False, True, True]
+    assert (result.status, result.done) == (Status.DONE, 2)
+
+
+def test_a_failed_round_is_kept_with_its_reason_and_the_others_go_on(tmp_path):
+    died = error_reply(500, "model runner has unexpectedly stopped")
+    with playing(good(), good(), good(), died, good()) as fake:
+        settings = settings_for(fake.url, tmp_path)
+        with a_session(settings) as (session, candidate):
+            with session.measuring(candidate, a_point(rounds=3, warmup=0)) as measurement:
+                measure(measurement)
+
+    result = rounds_of(settings)
+    assert [round.status for round in result.rounds] == [RoundStatus.FAILED, RoundStatus.OK, RoundStatus.OK]
+    failure = result.rounds[0].failure
+    assert failure is not None
+    assert (failure.code, failure.message) == (
+        "ollama_refused",
+        "Ollama answered 500: model runner has unexpectedly stopped",
+    )
+    assert (result.status, result.done) == (Status.FAILED, 2)
+    assert "1 rounds failed" in str(result.failure)
+
+
+def test_after_three_failures_in_a_row_the_rest_of_a_case_is_not_tried(tmp_path):
+    with playing(good(), good(), good(), html_reply(status=502)) as fake:
+        settings = settings_for(fake.url, tmp_path)
+        with a_session(settings) as (session, candidate):
+            with session.measuring(candidate, a_point(rounds=10, warmup=0)) as measurement:
+                measure(measurement)
+
+    assert len(rounds_of(settings).rounds) == 3
+
+
+def test_a_stream_without_its_end_is_failed_flagged_and_tried_again(tmp_path):
+    with known_server(**QUICK, biases=Biases(no_final=True)) as server:
+        settings = settings_for(server.url, tmp_path)
+        with a_session(settings) as (session, candidate), pytest.raises(Exception, match="without its final record"):
+            with session.measuring(candidate, a_point()) as measurement:
+                measure(measurement)  # already the calibration has no end
+
+    cut = stream(answer(["a"])[:-1])
+    with playing(good(), good(), good(), cut, good()) as fake:
+        settings = settings_for(fake.url, tmp_path)
+        with a_session(settings) as (session, candidate):
+            with session.measuring(candidate, a_point(rounds=1, warmup=0)) as measurement:
+                measure(measurement)
+    result = rounds_of(settings)
+    assert [(round.status, round.flags) for round in result.rounds] == [
+        (RoundStatus.FAILED, {Flag.ABORTED}),
+        (RoundStatus.OK, frozenset()),
+    ]
+
+
+def test_a_cached_prompt_is_known_from_the_probe_and_has_no_prefill_rate(tmp_path):
+    with known_server(ttft_s=0.05, token_s=0.001, biases=Biases(cached=True)) as server:
+        settings = settings_for(server.url, tmp_path)
+        with a_session(settings) as (session, candidate), session.measuring(candidate, a_point()) as measurement:
+            honest = one_round(measurement)
+            attempt = measurement.prepare(Phase.MEASURE)
+            client = measurement.engine.client
+            client.generate(measurement.payload(attempt.nonce, attempt.seed))  # somebody sent the same just before
+            attempt.send()
+            cached = measurement.keep(attempt)
+
+    assert honest.metrics["prefill_tokens_per_s"] == pytest.approx(32 / 0.05, rel=0.1)
+    assert Flag.PREFILL_CACHED not in honest.flags
+    assert "prefill_tokens_per_s" not in cached.metrics
+    assert Flag.PREFILL_CACHED in cached.flags
+
+
+def test_thinking_and_coalesced_chunks_are_read_as_they_are(tmp_path):
+    with known_server(ttft_s=0.02, token_s=0.02, biases=Biases(thinking=True)) as server:
+        settings = settings_for(server.url, tmp_path / "a")
+        with a_session(settings) as (session, candidate), session.measuring(candidate, a_point()) as measurement:
+            thought = one_round(measurement)
+    with known_server(**QUICK, biases=Biases(coalesce=2)) as server:
+        settings = settings_for(server.url, tmp_path / "b")
+        with a_session(settings) as (session, candidate), session.measuring(candidate, a_point()) as measurement:
+            coalesced = one_round(measurement)
+
+    assert thought.metrics["ttft_s"] < thought.metrics["ttfa_s"]
+    assert Flag.CHUNKS_NOT_TOKENS in coalesced.flags
+    assert "itl_p50_s" not in coalesced.metrics
+    assert coalesced.metrics["output_tokens"] == 4
+
+
+def test_a_cold_round_begins_with_the_model_verified_unloaded_and_has_a_load_time(tmp_path):
+    with known_server(**QUICK, load_s=0.03) as server:
+        settings = settings_for(server.url, tmp_path)
+        with a_session(settings) as (session, candidate):
+            with session.measuring(candidate, a_point("cold_load", warmup=0)) as measurement:
+                attempt = measurement.prepare(Phase.MEASURE)
+                assert session.engine.client.loaded() == ()
+                attempt.send()
+                round = measurement.keep(attempt)
+    assert round.metrics["load_s"] == pytest.approx(0.03, abs=0.02)
+    assert "model_memory_b" in round.metrics
+
+
+def test_a_context_too_small_for_the_prompt_is_refused_before_any_round(tmp_path):
+    with playing(good()) as fake:
+        settings = settings_for(fake.url, tmp_path)
+        with a_session(settings) as (session, candidate):
+            small = replace(candidate, context_length=30)
+            with pytest.raises(UsageError, match="has a context of 30 tokens; 32 → 4 needs 36"):
+                with session.measuring(small, a_point()):
+                    pass
+    result = rounds_of(settings)
+    assert (result.status, result.rounds) == (Status.FAILED, ())
+
+
+def test_an_interrupted_run_goes_on_at_its_first_unfinished_case(tmp_path):
+    with known_server(**QUICK) as server:
+        settings = settings_for(server.url, tmp_path)
+        with pytest.raises(KeyboardInterrupt), a_session(settings) as (session, candidate):
+            with session.measuring(candidate, a_point("first_token")) as measurement:
+                measure(measurement)
+            with session.measuring(candidate, a_point("decode")) as measurement:
+                one_round(measurement)
+                raise KeyboardInterrupt
+        run = session.run.id
+        with open_store(settings.database_url, write=False) as store:
+            assert store.run(run).status is Status.INTERRUPTED
+            assert [result.status for result in store.results(run, rounds=False)] == [Status.DONE, Status.INTERRUPTED]
+
+        with a_session(settings, intent=Intent(trigger="test", resume=run)) as (session, candidate):
+            assert session.run.id == run
+            assert session.has(candidate, a_point("first_token"))
+            assert not session.has(candidate, a_point("decode"))
+            with session.measuring(candidate, a_point("decode")) as measurement:
+                measure(measurement)
+            assert session.end(interrupted=False) is Status.DONE
+    with open_store(settings.database_url, write=False) as store:
+        assert [(r.case.suite, r.status, r.done) for r in store.results(run, rounds=False)] == [
+            ("first_token", Status.DONE, 2),
+            ("decode", Status.DONE, 2),
+        ]
+
+
+def test_a_run_whose_conditions_changed_is_lost_and_says_what_changed(tmp_path):
+    with playing(good()) as fake:
+        settings = settings_for(fake.url, tmp_path)
+        with a_session(settings) as (session, _):
+            run = session.run.id
+    with playing(good(), version="0.20.7") as fake:
+        other = replace(settings, ollama_url=fake.url)
+        with pytest.raises(UsageError, match=r"ollama_version was 0\.11\.4, is 0\.20\.7") as caught:
+            with a_session(other, intent=Intent(trigger="test", resume=run)):
+                pass
+    assert "it is lost" in str(caught.value)
+    with open_store(settings.database_url, write=False) as store:
+        assert store.run(run).status is Status.LOST
+
+
+def test_only_an_interrupted_run_can_be_resumed(tmp_path):
+    with playing(good()) as fake:
+        settings = settings_for(fake.url, tmp_path)
+        with a_session(settings) as (session, _):
+            session.end(interrupted=False)
+        with pytest.raises(UsageError, match="only an interrupted run can be resumed"):
+            with a_session(settings, intent=Intent(trigger="test", resume="latest")):
+                pass
+        with pytest.raises(UnknownRun):
+            with a_session(settings, intent=Intent(trigger="test", resume="20200101-000000-0000")):
+                pass
+
+
+def test_an_external_ollama_is_left_as_it_was_found(tmp_path):
+    with known_server(**QUICK) as server:
+        settings = settings_for(server.url, tmp_path)
+        with a_session(settings) as (session, candidate):
+            assert session.engine.client.loaded() == ()
+            with session.measuring(candidate, a_point()) as measurement:
+                one_round(measurement)
+            client = session.engine.client
+            assert len(client.loaded()) == 1
+        with a_session(settings) as (session, _):
+            assert session.engine.client.loaded() == ()
