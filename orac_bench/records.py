@@ -82,6 +82,10 @@ EXCLUDING = frozenset(
 )
 """Flags that leave a round out of every statistic. The others only tell."""
 
+ONLY_TELLING_AT_TIMES = frozenset({Flag.OVERCURRENT, Flag.THROTTLED, Flag.SHORT_OUTPUT})
+"""Excluding flags that only tell where they are normal: over-current events in MAXN_SUPER, and in a sustained run, which
+is there to show it, heat, and requests that end early."""
+
 FLAG_TEXT: Mapping[Flag, str] = {
     Flag.SHORT_OUTPUT: "the model ended before it had written the wanted number of tokens",
     Flag.ABORTED: "the stream ended without its final record (Ollama stops a model that repeats itself)",
@@ -219,16 +223,20 @@ class Round:
     seed: int
     metrics: Mapping[str, float]
     flags: frozenset[Flag] = frozenset()
+    telling: frozenset[Flag] = frozenset()
+    """Those of ONLY_TELLING_AT_TIMES that do not exclude this round. Of a round that does not count anyway: none."""
     failure: Failure | None = None
     raw: Mapping[str, Json] = field(default_factory=dict)
-    """The server's own fields, and what was asked: prompt_tokens, output_tokens, nonce."""
+    """The server's own fields, and what was asked: prompt_tokens, output_tokens, nonce. Under `telemetry`: what measured
+    the energy and how, and the sentence of each flag that telemetry gave."""
     arrivals_ns: tuple[int, ...] = ()
     """Arrival of each chunk with text, in ns after the request was sent."""
 
     @property
     def counted(self) -> bool:
         """Whether the round is in the statistics."""
-        return self.phase is Phase.MEASURE and self.status is RoundStatus.OK and not self.flags & EXCLUDING
+        excluded = (self.flags - self.telling) & EXCLUDING
+        return self.phase is Phase.MEASURE and self.status is RoundStatus.OK and not excluded
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -289,7 +297,8 @@ class Result:
     status: Status
     planned: int
     done: int
-    """Counted rounds; warm-ups, failed and excluded ones are not among them."""
+    """Counted rounds; warm-ups, failed and excluded ones are not among them. Of a sustained run, where `planned` is
+    the time, the seconds reached."""
     offload_ratio: float | None
     """Share of the model on the GPU, 0 to 1; None where the server did not say."""
     facts: Mapping[str, Json]

@@ -7,12 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from orac_bench.errors import SettingError
+from orac_bench.errors import MissingPrerequisite
+from orac_bench.settings import TELEMETRY_SOURCES, telemetry
 from orac_bench.telemetry.source import Source
 from orac_bench.telemetry.sources import host, jtop, nvml, replay, sysfs, tegrastats
 
-NAMES = (tegrastats.NAME, sysfs.NAME, jtop.NAME, nvml.NAME, host.NAME)
-"""What may be listed, beside `auto`, `off` and `replay:FILE`."""
 REPLAY = f"{replay.NAME}:"
 
 
@@ -34,27 +33,13 @@ class Choice:
     replayed: bool = False
 
 
-def check(wanted: str) -> str:
-    """`wanted`, as ORAC_TELEMETRY gives it. Raises SettingError for a word that is no source."""
-    words = [word.strip() for word in wanted.split(",")]
-    known = {"auto", "off", *NAMES}
-    wrong = [word for word in words if word not in known and not word.startswith(REPLAY)]
-    wrong += [word for word in words if word == REPLAY or (word in ("auto", "off") and len(words) > 1)]
-    if wrong:
-        raise SettingError(
-            f"ORAC_TELEMETRY is {wanted!r}; {wrong[0]!r} is not allowed there. "
-            f"Allowed are auto, off, or a list of {', '.join(NAMES)} and replay:FILE.",
-            next="For example: ORAC_TELEMETRY=auto",
-        )
-    return wanted
-
-
 def choose(wanted: str = "auto", *, root: Path = Path("/"), program: str | None = None) -> Choice:
     """The sources that `wanted` stands for below `root`, with `program` for tegrastats (None: the one on PATH).
 
-    A listed source that is not there is left out, and its offer says why. Raises SettingError as `check`.
+    A listed source that is not there is left out, and its offer says why. Raises SettingError for a
+    word that is no source, MissingPrerequisite for a recording that is not there.
     """
-    words = [word.strip() for word in check(wanted).split(",")]
+    words = [word.strip() for word in telemetry(wanted).split(",")]
     if words == ["off"]:
         return Choice(sources=(), offers=(Offer(source="telemetry", taken=False, why="ORAC_TELEMETRY is off"),))
     there = _there(root, program)
@@ -64,7 +49,7 @@ def choose(wanted: str = "auto", *, root: Path = Path("/"), program: str | None 
     sources: list[Source] = []
     for word in words:
         if word.startswith(REPLAY):
-            sources.append(replay.Replay(Path(word.removeprefix(REPLAY)).expanduser()))
+            sources.append(replay.Replay(_recording(word.removeprefix(REPLAY))))
             offers.append(Offer(source=replay.NAME, taken=True, why="it is asked for; every round is flagged"))
             continue
         found = there[word]
@@ -73,6 +58,15 @@ def choose(wanted: str = "auto", *, root: Path = Path("/"), program: str | None 
         offers.append(Offer(source=word, taken=found.make is not None, why=found.why))
     replayed = any(word.startswith(REPLAY) for word in words)
     return Choice(sources=tuple(sources), offers=tuple(offers), replayed=replayed)
+
+
+def _recording(file: str) -> Path:
+    path = Path(file).expanduser().absolute()
+    if not path.is_file():
+        raise MissingPrerequisite(
+            f"There is no recorded log {path}.", next="Write the setting as ORAC_TELEMETRY=replay:FILE"
+        )
+    return path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +78,7 @@ class _Found:
 
 
 def _there(root: Path, program: str | None) -> dict[str, _Found]:
-    path = program if program is not None else shutil.which("tegrastats")
+    path = shutil.which(program or "tegrastats") or program
     no_jtop, no_nvml = jtop.missing(), nvml.missing()
     rails = len(sysfs.rail_folders(root))
     return {
