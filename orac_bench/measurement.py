@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
@@ -19,29 +19,13 @@ from orac_bench.ollama.call import Call
 from orac_bench.ollama.client import FOR_EVER
 from orac_bench.records import Case, Failure, Flag, Json, Phase, Round, RoundStatus
 from orac_bench.suites import grid, prompt
+from orac_bench.targets import Target
 
 GIVE_UP_AFTER = 3
 """Failed rounds in a row after which the rest of a case is not tried: an Ollama that hangs would cost a night."""
 
 LUCK = frozenset({Flag.SHORT_OUTPUT, Flag.ABORTED})
 """Flags that another seed may avoid; such rounds are tried again, at most as often as rounds were planned."""
-
-
-@dataclass(kw_only=True)
-class Target:
-    """A model that the server knows, ready to be measured."""
-
-    name: str
-    served_as: str
-    digest: str
-    architecture: str | None
-    context_length: int
-    prefix: str
-    suffix: str
-    parameters: Mapping[str, Json]
-    needed_b: int | None
-    memory_b: int | None = None
-    """Available memory before the load less after it; None until loaded, or where the server runs elsewhere."""
 
 
 @dataclass(kw_only=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
@@ -20,25 +20,17 @@ from orac_bench import __version__
 from orac_bench.candidates import Candidate, models_folder
 from orac_bench.conditions import conditions, differing, host_facts, server_facts, volatile_facts
 from orac_bench.engine import Engine, running_engine
-from orac_bench.errors import DoesNotFit, ModelError, OracError, StoreError, UsageError
+from orac_bench.errors import OracError, StoreError, UsageError
 from orac_bench.lock import Holder, measuring_alone
-from orac_bench.measurement import Measurement, Target
-from orac_bench.models.digests import Digests
+from orac_bench.measurement import Measurement
 from orac_bench.models.folder import discover
-from orac_bench.models.meminfo import available_b
-from orac_bench.models.memory import Fit, fits
-from orac_bench.models.register import forget_missing, register
-from orac_bench.ollama.client import Loaded
+from orac_bench.models.register import forget_missing
 from orac_bench.records import METRICS_VERSION, Case, Conditions, Failure, Json, Round, Run, Status
 from orac_bench.settings import Settings
 from orac_bench.store.store import Store, open_store
 from orac_bench.suites import grid
 from orac_bench.suites.prompt import Recipe
-from orac_bench.units import Unit
-from orac_bench.units import format as written
-
-HASHING_TOLD_AT_B = 4 * 2**20
-"""Reading a larger file than this, to know it again, is worth a line."""
+from orac_bench.targets import Target, load_alone, registered
 
 
 class Listener(Protocol):
@@ -104,7 +96,7 @@ class Session:
         self.listener.case_started(case, warmup=point.warmup, rounds=point.rounds)
         measurement: Measurement | None = None
         try:
-            facts, loaded = self._bring(target, point)
+            facts, loaded = load_alone(target, self.engine, point)
             measurement = Measurement(
                 engine=self.engine,
                 target=target,
@@ -143,7 +135,7 @@ class Session:
     def target(self, candidate: Candidate) -> Target:
         """The candidate, known to the server under its name and with its digest. Files are registered once a run."""
         if candidate.name not in self._targets:
-            self._targets[candidate.name] = self._registered(candidate)
+            self._targets[candidate.name] = registered(candidate, self.engine, self.settings, self.listener.note)
         return self._targets[candidate.name]
 
     def end(self, *, interrupted: bool) -> Status:
@@ -153,78 +145,6 @@ class Session:
         status = Status.INTERRUPTED if interrupted else Status.FAILED if failed else Status.DONE
         self.store.update_run(self.run.id, status=status, ended=_now())
         return status
-
-    def _registered(self, candidate: Candidate) -> Target:
-        digest = candidate.listed_digest
-        if candidate.model is not None:
-            store = self.engine.store
-            if store is None:
-                raise UsageError(f"{candidate.name} is a file, and no store is known to register it in.")
-            digests = Digests(path=self.settings.home / "digests.json")
-            registration = register(
-                candidate.model,
-                store,
-                digests=digests,
-                owned=self.engine.supervised,
-                progress=self._hashing(candidate),
-            )
-            digest = registration.digest
-            if registration.changed:
-                self.engine.client.unload(candidate.served_as)
-        if digest is None:
-            raise ModelError(f"Ollama told no digest for {candidate.name}.")
-        return Target(
-            name=candidate.name,
-            served_as=candidate.served_as,
-            digest=digest,
-            architecture=candidate.architecture,
-            context_length=candidate.context_length,
-            prefix=candidate.prefix,
-            suffix=candidate.suffix,
-            parameters=candidate.parameters,
-            needed_b=candidate.needed_b,
-        )
-
-    def _hashing(self, candidate: Candidate) -> Callable[[int, int], None]:
-        def progress(done_b: int, total_b: int) -> None:
-            if done_b <= HASHING_TOLD_AT_B < total_b:
-                size = written(total_b, Unit.BYTE)
-                self.listener.note(f"{candidate.name}: all {size} are read once, to know the file again.")
-
-        return progress
-
-    def _bring(self, target: Target, point: grid.Point) -> tuple[dict[str, Json], Loaded | None]:
-        """Loads the model alone, where the suite wants it loaded. Facts of the load for the result."""
-        client = self.engine.client
-        present = self.engine.only(target.served_as)
-        facts: dict[str, Json] = {}
-        if present is None:
-            client.unload_all()
-            before = available_b() if self.engine.local else None
-            self._check_memory(target, before)
-            present = client.load(target.served_as)
-            after = available_b() if self.engine.local else None
-            if before is not None and after is not None:
-                target.memory_b = before - after
-        if target.memory_b is not None:
-            facts["model_memory_b"] = target.memory_b
-        context = present.context_length or target.context_length
-        if point.tokens > context:
-            raise UsageError(
-                f"{target.name} has a context of {context} tokens; {point.workload.label} needs {point.tokens}.",
-                next="Ask for less with --prompt-tokens or --output-tokens.",
-            )
-        facts["context_length"] = context
-        return facts, present
-
-    def _check_memory(self, target: Target, available: int | None) -> None:
-        if target.needed_b is None or available is None or fits(target.needed_b, available) is not Fit.NO:
-            return
-        raise DoesNotFit(
-            f"{target.name} needs about {written(target.needed_b, Unit.BYTE)} of memory, and "
-            f"{written(available, Unit.BYTE)} are available. It was not loaded.",
-            next="Use a smaller quantisation, or free memory: a desktop session alone takes about 800 MiB.",
-        )
 
     def _keep(self, result: int, case: Case, round: Round) -> None:
         self.store.add_round(result, round)

@@ -23,7 +23,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("records", "metrics"),
     ("ollama", "models", "telemetry", "stats"),
     ("store",),
-    ("session", "suites", "conditions", "lock", "engine", "candidates", "measurement", "progress", "tables"),
+    ("session", "suites", "conditions", "lock", "engine", "candidates", "targets", "measurement", "progress", "tables"),
     ("plugin", "pedantic", "bench", "selfcheck", "doctor"),
     ("api", "cli", "commands", "__main__"),
     ("benchmarks",),

@@ -12,7 +12,7 @@ from orac_bench.models.memory import fits, memory_needed_b
 from orac_bench.records import Json
 from orac_bench.settings import Settings
 from orac_bench.tables import table_text
-from orac_bench.units import ABSENT, Unit
+from orac_bench.units import ABSENT, Unit, three_digits
 from orac_bench.units import format as written
 
 
@@ -78,7 +78,7 @@ def _cells(row: dict[str, Json]) -> list[str]:
     return [
         f"{row['name']}{also}",
         str(row["architecture"] or ABSENT),
-        f"{parameters / 1e6:.0f} M" if isinstance(parameters, int) else ABSENT,
+        f"{three_digits(parameters / 1e6)} M" if isinstance(parameters, int) else ABSENT,
         str(row["quantization"] or ABSENT),
         written(size, Unit.BYTE) if isinstance(size, int) else ABSENT,
         str(row["context_length"] or ABSENT),

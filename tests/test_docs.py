@@ -1,0 +1,223 @@
+"""What the documents say and what the program does, held together. Nothing here runs a measurement."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from orac_bench import plugin
+from orac_bench.cli import parser
+from orac_bench.metrics import METRICS
+from orac_bench.records import EXCLUDING, FLAG_TEXT, Flag
+from orac_bench.settings import NAMES
+from orac_bench.suites.grid import SUITES
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCUMENTS = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs/architecture.md", "requirements/README.md")
+
+ASSIGNMENT = re.compile(r"[A-Z_]+=\S*")
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+
+
+def test_every_orac_command_in_the_documents_can_be_typed() -> None:
+    typed = [line for name in DOCUMENTS for line in orac_commands(text(name))]
+    assert {words[1] for words in map(shlex.split, typed) if len(words) > 1} >= set(commands())
+    assert [(line, refusal(line)) for line in typed if refusal(line) is not None] == []
+
+
+def test_every_example_of_the_help_can_be_typed() -> None:
+    typed = list(examples(parser().format_help()))
+    assert typed
+    for name, command in commands().items():
+        own = list(examples(command.format_help()))
+        assert own, f"orac {name} --help has no example"
+        typed += own
+    assert [(line, refusal(line)) for line in typed if refusal(line) is not None] == []
+
+
+@pytest.mark.parametrize(
+    ("line", "wrong"),
+    [
+        ("orac bench phi-2 --suite decode --rounds 20", None),
+        ("orac bench phi-2 --rounds 0", "argument --rounds: '0' is not allowed"),
+        ("orac bench phi-2 --round 20", "unrecognized arguments: --round 20"),
+        ("orac compare latest", "argument COMMAND: invalid choice: 'compare'"),
+    ],
+)
+def test_a_command_that_cannot_be_typed_is_seen(line: str, wrong: str | None) -> None:
+    said = refusal(line)
+    assert said is None if wrong is None else wrong in (said or "")
+
+
+def test_every_command_and_option_of_orac_has_its_place_in_the_readme() -> None:
+    readme = text("README.md")
+    assert [name for name in commands() if f"orac {name}" not in readme] == []
+    assert [option for option in options_of_bench() if option not in readme] == []
+
+
+def test_the_options_for_pytest_in_the_documents_are_those_of_the_plugin() -> None:
+    recorder = Recorder()
+    plugin.pytest_addoption(recorder)  # type: ignore[arg-type]  # takes what is added and does nothing with it
+    public = set(recorder.names) - {"--orac-trigger"}
+    assert set(re.findall(r"--orac-[a-z-]+", text("README.md"))) == public
+    assert set(re.findall(r"--orac-[a-z-]+", text("Makefile"))) <= public
+
+
+def test_the_table_of_settings_has_exactly_what_is_read() -> None:
+    rows = [row[0].strip("`") for row in table("README.md", "name", "default", "meaning")]
+    assert rows == list(NAMES)
+
+
+def test_no_document_names_a_setting_that_is_not_read() -> None:
+    tests_own = {"ORAC_TEST_OLLAMA", "ORAC_TEST_OLLAMA_NEWER"}  # read by tests/conftest.py
+    named = {found for name in DOCUMENTS for found in re.findall(r"\bORAC_[A-Z_]*[A-Z]", text(name))}
+    assert named - set(NAMES) - tests_own == set()
+
+
+def test_every_make_target_that_is_named_exists_and_every_one_that_exists_is_named() -> None:
+    targets = set(re.findall(r"^([a-z][a-z-]*):", text("Makefile"), re.MULTILINE))
+    named = {found for name in DOCUMENTS for found in make_targets(text(name))}
+    assert named - targets == set()
+    assert targets - {"help"} - make_targets(text("README.md")) == set()
+
+
+def test_every_link_leads_to_a_file() -> None:
+    links = [(name, link) for name in DOCUMENTS for link in LINK.findall(text(name)) if "://" not in link]
+    assert links
+    assert [(name, link) for name, link in links if not (ROOT / name).parent.joinpath(link).exists()] == []
+
+
+def test_the_table_of_metrics_has_every_metric_with_its_label_and_clock() -> None:
+    found = []
+    for keys, labels, _, clock in table("README.md", "metric", "shown as", "meaning", "clock"):
+        found += [(key, label, clock) for key, label in zip(code(keys), labels.split(", "), strict=True)]
+    assert sorted(found) == sorted((metric.key, metric.label, metric.clock) for metric in METRICS.values())
+
+
+def test_every_flag_is_in_the_readme_with_its_effect() -> None:
+    effects = {code(name)[0]: effect for name, effect, _ in table("README.md", "flag", "effect", "meaning")}
+    later = re.search(r"Left out: (.+?)\. Telling: (.+?)\.$", text("README.md"), re.MULTILINE)
+    assert later is not None
+    effects |= dict.fromkeys(code(later[1]), "left out") | dict.fromkeys(code(later[2]), "tells")
+    assert effects == {flag.value: "left out" if flag in EXCLUDING else "tells" for flag in Flag}
+    assert set(FLAG_TEXT) == set(Flag)
+
+
+def test_the_flags_that_wait_for_telemetry_are_set_nowhere() -> None:
+    later = re.search(r"Left out: (.+?)\. Telling: (.+?)\.$", text("README.md"), re.MULTILINE)
+    assert later is not None
+    waiting = {Flag(value) for value in code(later[0])}
+    source = "".join(path.read_text() for path in (ROOT / "orac_bench").rglob("*.py") if path.name != "records.py")
+    assert {flag for flag in Flag if f"Flag.{flag.name}" in source} == set(Flag) - waiting
+
+
+def test_the_table_of_suites_is_the_grid() -> None:
+    rows = [
+        (code(name)[0], question, rounds, [int(number) for number in re.findall(r"\d+", tokens)])
+        for name, question, rounds, tokens in table(
+            "README.md", "suite", "question", "warm-ups and rounds", "tokens in, out"
+        )
+    ]
+    assert [(name, question, tokens) for name, question, _, tokens in rows] == [
+        (suite.name, suite.question, [*suite.prompt_tokens, suite.output_tokens]) for suite in SUITES.values()
+    ]
+    for (_, _, rounds, _), suite in zip(rows, SUITES.values(), strict=True):
+        assert rounds.startswith(f"{suite.warmup} + {suite.rounds}")
+
+
+def text(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def blocks(document: str) -> Iterator[str]:
+    """The lines of its shell blocks."""
+    for block in re.findall(r"^```sh\n(.*?)^```", document, re.MULTILINE | re.DOTALL):
+        yield from block.splitlines()
+
+
+def code(cell: str) -> list[str]:
+    """What stands in single backticks in `cell`."""
+    return re.findall(r"`([^`\n]+)`", cell)
+
+
+def orac_commands(document: str) -> Iterator[str]:
+    """Each command that begins with `orac`, in shell blocks and in backticks, without the settings before it.
+
+    In backticks, `orac show` alone is the command's name.
+    """
+    names = [f"orac {name}" for name in commands()]
+    prose = re.sub(r"^```.*?^```", "", document, flags=re.MULTILINE | re.DOTALL)
+    for line in (*blocks(document), *(quoted for quoted in code(prose) if quoted not in names)):
+        words = shlex.split(line, comments=True)
+        while words and ASSIGNMENT.fullmatch(words[0]):
+            words.pop(0)
+        if words[:1] == ["orac"] and words[1:] not in ([], ["--help"]):
+            yield shlex.join(words)
+
+
+def examples(help_text: str) -> Iterator[str]:
+    """The commands behind "example:" or "examples:", each without what is said beside it."""
+    _, _, shown = help_text.partition("example")
+    for line in shown.splitlines():
+        found = re.match(r"(?:s?:)?\s*(orac .+?)(?:\s{2,}.*)?$", line)
+        if found:
+            yield found[1]
+
+
+def refusal(line: str) -> str | None:
+    """What `orac` says to a command that it does not take, None for one that it does."""
+    said = io.StringIO()
+    with contextlib.redirect_stderr(said):
+        try:
+            parser().parse_args(shlex.split(line)[1:])
+        except SystemExit:
+            return said.getvalue()
+    return None
+
+
+def commands() -> dict[str, argparse.ArgumentParser]:
+    """The commands of `orac` by name."""
+    (found,) = (action for action in parser()._actions if isinstance(action, argparse._SubParsersAction))
+    return dict(found.choices)
+
+
+def options_of_bench() -> list[str]:
+    """The options of `orac bench` that only it has."""
+    common = {"--help", "--json", "--database"}
+    names = [name for action in commands()["bench"]._actions for name in action.option_strings]
+    return [name for name in names if name.startswith("--") and name not in common]
+
+
+def make_targets(document: str) -> set[str]:
+    """The targets of `make TARGET`, in shell blocks and in backticks."""
+    lines = [*blocks(document), *code(document)]
+    return {found[1] for line in lines if (found := re.match(r"(?:[A-Z_]+=\S* )*make ([a-z][a-z-]*)", line))}
+
+
+def table(name: str, *columns: str) -> list[list[str]]:
+    """The rows of the document's only table with these columns, as cells."""
+    head = f"| {' | '.join(columns)} |\n"
+    document = text(name)
+    assert document.count(head) == 1, f"{name} has no table, or several, with the columns {columns}"
+    rows = document.partition(head)[2].partition("\n\n")[0].splitlines()[1:]
+    return [[cell.strip() for cell in row.strip("|").split(" | ")] for row in rows]
+
+
+class Recorder:
+    """Stands in for pytest's parser of options and keeps their names."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def getgroup(self, _name: str, _description: str) -> Recorder:
+        return self
+
+    def addoption(self, name: str, **_more: object) -> None:
+        self.names.append(name)
