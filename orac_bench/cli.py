@@ -16,6 +16,7 @@ from pathlib import Path
 from orac_bench import __version__
 from orac_bench.errors import OracError
 from orac_bench.settings import Settings, database_url, read_settings
+from orac_bench.units import seconds
 
 EXAMPLES = """\
 examples:
@@ -113,11 +114,13 @@ _EXPORT = "orac export latest --format csv -o run.csv"
 def _bench(bench: argparse.ArgumentParser) -> None:
     add = bench.add_argument
     add("models", nargs="*", metavar="MODEL", help="names of `orac models` (default: all)")
-    add("--suite", action="append", default=[], metavar="NAME", help="first_token, decode, prompt_length, cold_load")
+    suites = "first_token, decode, prompt_length, cold_load; sustained, only when named"
+    add("--suite", action="append", default=[], metavar="NAME", help=suites)
     add("--rounds", type=_at_least(1), metavar="N", help="counted rounds a case (default: the suite's, 6 or 10)")
     add("--warmup", type=_at_least(0), metavar="N", help="warm-up rounds a case (default: the suite's, 0 to 2)")
     add("--output-tokens", type=_at_least(1), metavar="N", help="tokens to write (default: the suite's, 16 or 128)")
     add("--prompt-tokens", type=_at_least(1), action="append", metavar="N", help="prompt length; may be repeated")
+    add("--time-limit", type=_length_of_time, metavar="T", help="of the suite sustained (default: 10m)")
     add("--prompt-file", metavar="F", help="take the prompt from a file instead of a length")
     add("--note", metavar="TEXT", help="a note, kept with the run")
     add("--resume", metavar="RUN", help="go on with an interrupted run at its first unfinished case")
@@ -136,6 +139,14 @@ def _database(db: argparse.ArgumentParser) -> None:
         action.add_argument("--database", metavar="URL", help="the store (default: ORAC_DATABASE_URL)")
         if name == "backup":
             action.add_argument("path", metavar="PATH", help="the new file")
+
+
+def _length_of_time(text: str) -> str:
+    try:
+        seconds(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not allowed: a time such as 90s, 10m or 1h is") from None
+    return text.strip()
 
 
 def _at_least(low: int) -> Callable[[str], int]:

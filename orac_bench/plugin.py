@@ -27,6 +27,7 @@ from orac_bench.settings import read_settings
 from orac_bench.store.store import open_store
 from orac_bench.suites.grid import SUITES, Suite
 from orac_bench.tables import next_steps, results_table
+from orac_bench.units import seconds
 
 if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture
@@ -46,12 +47,13 @@ class Orac:
         """Measures and stores every round. Fails the test, without a traceback, where one failed."""
         candidate, point = grid_point
         if self._benchmark.disabled:
-            point = replace(point, warmup=0, rounds=1)
+            point = replace(point, warmup=0, rounds=1, time_s=None)
         try:
             if self._session.has(candidate, point):
                 self._door.measured += 1
                 pytest.skip(f"run {self._session.run.id} had measured it before it was interrupted")
-            with self._session.measuring(candidate, point) as measurement:
+            last = not self._door.comes_again(candidate.name)
+            with self._session.measuring(candidate, point, last=last) as measurement:
                 pedantic.measure(measurement, self._benchmark)
         except OracError as error:
             self._door.measured += 1
@@ -87,6 +89,10 @@ class Door:
                 self.error = error
                 raise pytest.UsageError(str(error)) from error
         return self._bench
+
+    def comes_again(self, model: str) -> bool:
+        """Whether a case after the present one is of that model."""
+        return any(candidate.name == model for candidate, _ in self.planned[self.measured + 1 :])
 
     @property
     def quiet(self) -> bool:
@@ -132,7 +138,9 @@ class Door:
         """Leaves out the suites that were not asked for, and puts a model's cases together: loading is slow."""
         if self._bench is None:
             return
-        unwanted = [item for item in items if (found := _grid_point(item)) and not self._bench.wants(found)]
+        found_in = {found[1].suite.name for item in items if (found := _grid_point(item))}
+        named = next(iter(found_in)) if len(found_in) == 1 else None
+        unwanted = [item for item in items if (found := _grid_point(item)) and not self._bench.wants(found, named)]
         if unwanted:
             self.config.hook.pytest_deselected(items=unwanted)
         kept = [item for item in items if item not in unwanted]
@@ -201,6 +209,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--orac-warmup", type=at_least(0), metavar="N", help="warm-up rounds a case (default: the suite's)")
     add("--orac-output-tokens", type=at_least(1), metavar="N", help="tokens to write (default: the suite's)")
     add("--orac-prompt-tokens", type=at_least(1), action="append", metavar="N", help="prompt length; may be repeated")
+    add("--orac-time-limit", type=length_of_time, metavar="T", help="of the suite sustained (default: 10m)")
     add("--orac-prompt-file", metavar="FILE", help="take the prompt from FILE instead of a length")
     add("--orac-note", metavar="TEXT", help="a note, kept with the run")
     add("--orac-resume", metavar="RUN", help="go on with an interrupted run at its first unfinished case")
@@ -239,6 +248,14 @@ def at_least(low: int) -> Callable[[str], int]:
         return value
 
     return number
+
+
+def length_of_time(text: str) -> float:
+    """A parser of "90s" and "10m" to seconds, for argparse and pytest."""
+    try:
+        return seconds(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not allowed: a time such as 90s, 10m or 1h is") from None
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -25,12 +26,15 @@ from orac_bench.lock import Holder, measuring_alone
 from orac_bench.measurement import Measurement
 from orac_bench.models.folder import discover
 from orac_bench.models.register import forget_missing
+from orac_bench.observer import Observer, Rules, has_gpu
 from orac_bench.records import METRICS_VERSION, Case, Conditions, Failure, Json, Round, Run, Status
 from orac_bench.settings import Settings
 from orac_bench.store.store import Store, open_store
 from orac_bench.suites import grid
 from orac_bench.suites.prompt import Recipe
 from orac_bench.targets import Target, load_alone, registered
+from orac_bench.telemetry.auto import Choice, choose
+from orac_bench.telemetry.sampler import Sampler
 
 
 class Listener(Protocol):
@@ -75,24 +79,31 @@ class Session:
     run: Run
     intent: Intent
     listener: Listener
+    observer: Observer
+    origin_ns: int
+    """When the run began, on the clock of samples."""
     finished: frozenset[str] = frozenset()
     """Keys of the cases that an interrupted run had finished before."""
     _targets: dict[str, Target] = field(default_factory=dict)
     _recipes: dict[tuple[str, int], Recipe] = field(default_factory=dict)
     _position: int = 0
     _turns: Iterator[int] = field(default_factory=lambda: count(1))
+    _rested: str | None = None
+    """The model whose power at rest is known."""
 
     @contextmanager
-    def measuring(self, candidate: Candidate, point: grid.Point) -> Iterator[Measurement]:
+    def measuring(self, candidate: Candidate, point: grid.Point, *, last: bool = True) -> Iterator[Measurement]:
         """A case, ready for its rounds: the model loaded alone, the prompt calibrated, the result row written.
 
+        Power at rest, with the model in memory, is measured before the first case of a model, and again after its
+        `last`. Both are facts of the result.
         However the block ends, the result's status is stored: done, failed, or interrupted where it was left by an
         exception that is no OracError. Raises OracError where the case cannot be measured, which is stored as well.
         """
         target = self.target(candidate)
         case = grid.case(point, model=target.name, model_digest=target.digest, parameters=target.parameters)
         self._position += 1
-        result = self.store.begin_result(self.run.id, case, planned=point.rounds, position=self._position)
+        result = self.store.begin_result(self.run.id, case, planned=point.planned, position=self._position)
         self.listener.case_started(case, warmup=point.warmup, rounds=point.rounds)
         measurement: Measurement | None = None
         try:
@@ -106,11 +117,15 @@ class Session:
                 turns=self._turns,
                 given=self.intent.prompt,
                 recipes=self._recipes,
-                keep_round=lambda round: self._keep(result, case, round),
+                keep_round=lambda round: self._keep(result, measurement, round),
                 note=self.listener.note,
+                observer=self.observer,
+                offload_ratio=loaded.offload_ratio,
             )
             measurement.settle()
+            self._rest_before(target)
             yield measurement
+            facts |= self._rest_facts(measurement, last=last)
         except StoreError:
             raise
         except OracError as error:
@@ -121,7 +136,7 @@ class Session:
             raise
         failure = measurement.verdict()
         status = Status.DONE if failure is None else Status.FAILED
-        ratio = None if loaded is None else loaded.offload_ratio
+        ratio = loaded.offload_ratio
         self._close(result, case, status, {**facts, **measurement.facts}, failure, offload_ratio=ratio)
 
     def has(self, candidate: Candidate, point: grid.Point) -> bool:
@@ -146,9 +161,36 @@ class Session:
         self.store.update_run(self.run.id, status=status, ended=_now())
         return status
 
-    def _keep(self, result: int, case: Case, round: Round) -> None:
-        self.store.add_round(result, round)
-        self.listener.round_kept(case, round)
+    def keep_readings(self) -> None:
+        """Stores what telemetry has told since the last time. That it cannot be stored costs no round."""
+        samples = self.observer.take()
+        try:
+            self.store.add_readings(self.run.id, samples, origin_ns=self.origin_ns)
+        except StoreError as error:
+            self.listener.note(f"{len(samples)} readings could not be stored: {error}")
+
+    def _keep(self, result: int, measurement: Measurement | None, round: Round) -> None:
+        assert measurement is not None
+        reached_s = measurement.reached_s
+        self.store.add_round(result, round, done=None if reached_s is None else int(reached_s))
+        self.keep_readings()
+        self.listener.round_kept(measurement.case, round)
+
+    def _rest_before(self, target: Target) -> None:
+        """Measures the power at rest where the model is another than before."""
+        if self._rested != target.digest:
+            self._rested = target.digest
+            self.observer.idle_w = self.observer.rest()
+
+    def _rest_facts(self, measurement: Measurement, *, last: bool) -> dict[str, Json]:
+        """Power at rest before the model's first round, and after its last one."""
+        before_w = self.observer.idle_w
+        if before_w is None:
+            return {}
+        facts: dict[str, Json] = {"idle_before_w": before_w}
+        if last and not measurement.given_up:
+            facts["idle_after_w"] = self.observer.rest()
+        return facts
 
     def _close(
         self,
@@ -180,18 +222,56 @@ def open_session(
         store.mark_interrupted(is_alive)
         engine = stack.enter_context(running_engine(settings, environ, note=listener.note))
         facts = server_facts(version=engine.version, supervised=engine.supervised, environment=engine.environment)
-        now = conditions(host_facts(), facts, volatile_facts())
+        root = settings.sysfs_root
+        observer = stack.enter_context(_observing(settings, engine, listener))
+        now = conditions(host_facts(root), facts, volatile_facts(root, celsius=observer.start_celsius))
         if engine.supervised and engine.store is not None:
             forget_missing(engine.store, discover(models_folder(settings)))
         run, finished = _begin(store, intent, now)
+        store.fold_readings(older_than_days=settings.telemetry_keep_days)
         session = Session(
-            settings=settings, store=store, engine=engine, run=run, intent=intent, listener=listener, finished=finished
+            settings=settings,
+            store=store,
+            engine=engine,
+            run=run,
+            intent=intent,
+            listener=listener,
+            observer=observer,
+            origin_ns=time.monotonic_ns() - round((_now() - run.started).total_seconds() * 1e9),
+            finished=finished,
         )
         try:
             yield session
         finally:
+            session.keep_readings()
             if store.run(run.id).status is Status.RUNNING:
                 session.end(interrupted=True)
+
+
+@contextmanager
+def _observing(settings: Settings, engine: Engine, listener: Listener) -> Iterator[Observer]:
+    """The telemetry of a run, from its first readings on. Without a source where Ollama is on another machine."""
+    if engine.local:
+        choice = choose(settings.telemetry, root=settings.sysfs_root, program=settings.tegrastats)
+    else:
+        choice = Choice(sources=(), offers=())
+        listener.note("Ollama runs on another machine: what this one's sensors tell says nothing about it.")
+    if settings.telemetry not in ("auto", "off"):
+        for offer in choice.offers:
+            if not offer.taken:
+                listener.note(f"no telemetry from {offer.source}: {offer.why}")
+    rules = Rules(
+        root=settings.sysfs_root,
+        tau_s=settings.sensor_lag_s,
+        band_celsius=settings.gate_celsius,
+        limit_s=settings.gate_limit_s,
+        has_gpu=engine.local and has_gpu(),
+        replayed=choice.replayed,
+    )
+    with Sampler(choice.sources) as sampler:
+        observer = Observer(sampler, rules, note=listener.note)
+        observer.start()
+        yield observer
 
 
 def is_alive(pid: int) -> bool:

@@ -81,7 +81,7 @@ def _pytest_arguments(settings: Settings, arguments: argparse.Namespace) -> list
     return [*fixed, *(f"--orac-{option}={value}" for option, value in given if value is not None)]
 
 
-_SINGLE = ("rounds", "warmup", "output-tokens", "prompt-file", "note")
+_SINGLE = ("rounds", "warmup", "output-tokens", "time-limit", "prompt-file", "note")
 
 
 @contextmanager

@@ -103,6 +103,11 @@ class Sampler:
             self._nudge()
 
     @property
+    def sources(self) -> tuple[str, ...]:
+        """The names of what is asked, whether it answers or not."""
+        return tuple(source.name for source in self._sources)
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What went wrong so far, each sentence once."""
         return tuple(dict.fromkeys([*self._notes, *(note for source in self._sources for note in source.notes)]))
