@@ -90,7 +90,7 @@ class Bench:
         return named
 
     def wants(self, grid_point: GridPoint, named: str | None = None) -> bool:
-        """Whether the point's suite is asked for: by an option, or, those that must be, as `named` by its file alone."""
+        """Whether the point's suite is asked for: by an option, or as the one that is `named` by its file."""
         suite = grid_point[1].suite
         if self.suites:
             return suite.name in self.suites

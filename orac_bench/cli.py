@@ -104,10 +104,12 @@ def parser() -> argparse.ArgumentParser:
     checked = command("selfcheck", "selfcheck", "Measure ORAC's own error and overhead", example="orac selfcheck")
     checked.add_argument("--model", metavar="M", help="for the overhead (default: the smallest that is there)")
     checked.add_argument("--rounds", type=_at_least(2), default=20, metavar="N", help="pairs of rounds (default 20)")
+    _telemetry(command("telemetry", "telemetry", "What the board's sensors tell", example=_CALIBRATE, store=False))
     _database(command("db", "database", "Look after the store", example="orac db backup orac-2026.db"))
     return top
 
 
+_CALIBRATE = "orac telemetry calibrate --source replay:tegrastats.log"
 _EXPORT = "orac export latest --format csv -o run.csv"
 
 
@@ -126,6 +128,36 @@ def _bench(bench: argparse.ArgumentParser) -> None:
     add("--resume", metavar="RUN", help="go on with an interrupted run at its first unfinished case")
 
 
+def _telemetry(telemetry: argparse.ArgumentParser) -> None:
+    actions = telemetry.add_subparsers(metavar="watch|parse|energy|calibrate", required=True)
+    made = {}
+    for name, text in (
+        ("watch", "print readings as they come, one line each"),
+        ("parse", "turn recorded lines of tegrastats into JSON lines"),
+        ("energy", "print the energy of a window of a recorded log"),
+        ("calibrate", "fit the power sensor's lag from steps of load"),
+    ):
+        made[name] = actions.add_parser(name, help=text, description=text.capitalize(), allow_abbrev=False)
+        made[name].set_defaults(function=name)
+        made[name].add_argument("--json", action="store_true", help="print JSON")
+    watch, energy = made["watch"], made["energy"]
+    watch.add_argument("--count", type=_at_least(1), metavar="N", help="end after N readings")
+    watch.add_argument("--interval", type=_positive, default=1.0, metavar="S", help="seconds between them (default 1)")
+    made["parse"].add_argument("file", metavar="FILE", help="a log of tegrastats, - for standard input")
+    energy.add_argument("file", metavar="FILE", help='a log of tegrastats, or JSON lines {"t_s", "rails_w"}')
+    for option, dest, text in (
+        ("--from", "start", "where the window begins, in s"),
+        ("--to", "end", "where it ends, in s"),
+    ):
+        energy.add_argument(option, dest=dest, type=float, required=True, metavar="S", help=text)
+    energy.add_argument("--rail", metavar="NAME", help="the rail (default: the module's, such as VDD_IN)")
+    energy.add_argument("--idle-from", dest="idle_start", type=float, metavar="S", help="where an idle window begins")
+    energy.add_argument("--idle-to", dest="idle_end", type=float, metavar="S", help="where it ends")
+    energy.add_argument("--tau", type=float, metavar="S", help="the sensor's lag (default: ORAC_SENSOR_LAG_S)")
+    energy.add_argument("--interval", type=_positive, metavar="S", help="seconds between lines that print no time")
+    made["calibrate"].add_argument("--source", metavar="S", help="as ORAC_TELEMETRY, also replay:FILE")
+
+
 def _database(db: argparse.ArgumentParser) -> None:
     actions = db.add_subparsers(metavar="upgrade|check|backup", required=True)
     for name, text in (
@@ -139,6 +171,16 @@ def _database(db: argparse.ArgumentParser) -> None:
         action.add_argument("--database", metavar="URL", help="the store (default: ORAC_DATABASE_URL)")
         if name == "backup":
             action.add_argument("path", metavar="PATH", help="the new file")
+
+
+def _positive(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not allowed: a number above 0 is")
+    return value
 
 
 def _length_of_time(text: str) -> str:

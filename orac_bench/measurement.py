@@ -15,8 +15,8 @@ from orac_bench.engine import Engine
 from orac_bench.errors import OllamaError
 from orac_bench.metrics import Asked, cached_below_s, round_flags, round_metrics
 from orac_bench.models.meminfo import available_b
-from orac_bench.ollama.call import Call
 from orac_bench.observer import Observer, Seen, Watch
+from orac_bench.ollama.call import Call
 from orac_bench.ollama.client import FOR_EVER
 from orac_bench.records import Case, Failure, Flag, Generation, Json, Phase, Round, RoundStatus
 from orac_bench.suites import grid, prompt

@@ -105,7 +105,12 @@ METRICS: Mapping[str, Metric] = dict(
         ),
         _metric("ram_peak_b", _B, "lower", "RAM peak", "most memory in use on the machine within the round", "board"),
         _metric(
-            "temperature_start_celsius", _C, "lower", "Start", "hottest zone at the last reading before the round", "board"
+            "temperature_start_celsius",
+            _C,
+            "lower",
+            "Start",
+            "hottest zone at the last reading before the round",
+            "board",
         ),
         _metric("temperature_max_celsius", _C, "lower", "Hottest", "hottest zone within the round", "board"),
         _metric("gpu_hz_mean", Unit.HERTZ, "higher", "GPU clock", "mean clock of the GPU within the round", "board"),

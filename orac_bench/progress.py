@@ -19,7 +19,6 @@ from orac_bench.suites.grid import SUITES
 from orac_bench.units import format as written
 from orac_bench.units import span
 
-
 WHILE_SUSTAINED = ("decode_tokens_per_s", "temperature_max_celsius", "power_w_mean")
 """What is shown of each request of a sustained run; its headline is only known at its end."""
 

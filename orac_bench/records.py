@@ -83,8 +83,8 @@ EXCLUDING = frozenset(
 """Flags that leave a round out of every statistic. The others only tell."""
 
 ONLY_TELLING_AT_TIMES = frozenset({Flag.OVERCURRENT, Flag.THROTTLED, Flag.SHORT_OUTPUT})
-"""Excluding flags that only tell where they are normal: over-current events in MAXN_SUPER, and in a sustained run, which
-is there to show it, heat, and requests that end early."""
+"""Excluding flags that only tell where they are normal: over-current events in MAXN_SUPER; and in a sustained run heat,
+which it is there to show, and requests that end early."""
 
 FLAG_TEXT: Mapping[Flag, str] = {
     Flag.SHORT_OUTPUT: "the model ended before it had written the wanted number of tokens",
@@ -227,8 +227,8 @@ class Round:
     """Those of ONLY_TELLING_AT_TIMES that do not exclude this round. Of a round that does not count anyway: none."""
     failure: Failure | None = None
     raw: Mapping[str, Json] = field(default_factory=dict)
-    """The server's own fields, and what was asked: prompt_tokens, output_tokens, nonce. Under `telemetry`: what measured
-    the energy and how, and the sentence of each flag that telemetry gave."""
+    """The server's own fields, and what was asked: prompt_tokens, output_tokens, nonce. Under `telemetry`: what
+    measured the energy and how, and the sentence of each flag that telemetry gave."""
     arrivals_ns: tuple[int, ...] = ()
     """Arrival of each chunk with text, in ns after the request was sent."""
 

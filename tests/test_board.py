@@ -115,7 +115,8 @@ def test_auto_takes_tegrastats_where_the_rails_are_no_files_and_the_host_elsewhe
 
 
 def test_listed_sources_are_taken_as_far_as_they_are_there(tmp_path: Path) -> None:
-    choice = choose("sysfs, host,replay:some.log", root=tmp_path)
+    (tmp_path / "some.log").touch()
+    choice = choose(f"sysfs, host,replay:{tmp_path}/some.log", root=tmp_path)
     assert [source.name for source in choice.sources] == ["host", "replay"]
     assert choice.replayed
     assert [(offer.source, offer.taken) for offer in choice.offers] == [

@@ -23,7 +23,10 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("records", "metrics"),
     ("ollama", "models", "telemetry", "stats"),
     ("store",),
-    ("session", "suites", "conditions", "lock", "engine", "candidates", "targets", "measurement", "progress", "tables"),
+    (
+        *("session", "suites", "conditions", "lock", "engine", "candidates", "targets", "measurement", "progress"),
+        *("tables", "observer", "sustained"),
+    ),
     ("plugin", "pedantic", "bench", "selfcheck", "doctor"),
     ("api", "cli", "commands", "__main__"),
     ("benchmarks",),
@@ -42,11 +45,29 @@ HOMES: dict[str, tuple[str, ...]] = {
     "pandas": ("store/",),
     "pytest": ("plugin.py", "pedantic.py", "benchmarks/"),
     "pytest_benchmark": ("plugin.py", "pedantic.py"),
+    "jtop": ("telemetry/sources/jtop.py",),
+    "pynvml": ("telemetry/sources/nvml.py",),
     "rich": ("cli.py", "progress.py", "tables.py"),
 }
 """Where a third-party name may be imported: files, or folders with a slash at their end."""
 
-PURE = ("units.py", "records.py", "metrics.py", "ollama/stream.py", "ollama/public.py", "stats/", "suites/")
+PURE = (
+    *(
+        "units.py",
+        "records.py",
+        "metrics.py",
+        "sustained.py",
+        "ollama/stream.py",
+        "ollama/public.py",
+        "stats/",
+        "suites/",
+    ),
+    *(
+        f"telemetry/{name}.py"
+        for name in ("tegrastats", "grammar", "energy", "lag", "log", "phases", "round", "source")
+    ),
+    *(f"telemetry/{name}.py" for name in ("gate", "validity", "power_mode")),
+)
 """Files that read no clock, file, socket, environment or global."""
 
 IMPURE_MODULES = (

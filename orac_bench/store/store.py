@@ -161,7 +161,8 @@ class Store:
     def add_round(self, result_id: int, measured: Round, *, done: int | None = None) -> None:
         """Keeps a round with its arrivals; it survives a power cut from here on.
 
-        `done` is what the result has reached, None where its counted rounds say so. Raises StoreError where the run was deleted meanwhile, ValueError for a metric that has no column or is NaN.
+        `done` is what the result has reached, None where its counted rounds say so. Raises StoreError where the run
+        was deleted meanwhile, ValueError for a metric that has no column or is NaN.
         """
         with self._writing() as session:
             writing.add_round(session, result_id, measured, done=done)
@@ -177,7 +178,7 @@ class Store:
             return readings.add(session, reading.run_row(session, run_id).id or 0, samples, origin_ns=origin_ns)
 
     def readings(self, run_id: str) -> dict[str, list[float | None]]:
-        """The telemetry of a run: `t_s`, seconds since it began, and a column a value by its name. Raises UnknownRun."""
+        """The telemetry of a run: `t_s`, seconds since it began, and a column a value. Raises UnknownRun."""
         with self._reading() as session:
             return readings.columns(session, reading.run_row(session, run_id).id or 0)
 

@@ -5,8 +5,8 @@
                           result <- result_metric
                   run <- reading, reading_name
 
-What is deleted with a run: its results, their rounds, chunks and metrics, and its readings. Every instant is aware and in UTC. What must
-never live here: queries, and anything that a record already says.
+What is deleted with a run: its results, their rounds, chunks and metrics, and its readings. Every instant is aware and
+in UTC. What must never live here: queries, and anything that a record already says.
 """
 
 from __future__ import annotations

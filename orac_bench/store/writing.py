@@ -109,7 +109,10 @@ def begin_result(
 
 
 def add_round(session: Session, result_id: int, record: Round, *, done: int | None = None) -> None:
-    """Adds a round with its arrivals, and counts it in its result, which has reached `done` unless that is None. Raises StoreError where the result is gone."""
+    """Adds a round with its arrivals, and counts it in its result, which has reached `done` unless that is None.
+
+    Raises StoreError where the result is gone.
+    """
     result = session.get(ResultRow, result_id)
     if result is None:
         raise StoreError(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orac_bench.errors import MissingPrerequisite
-from orac_bench.settings import TELEMETRY_SOURCES, telemetry
+from orac_bench.settings import telemetry
 from orac_bench.telemetry.source import Source
 from orac_bench.telemetry.sources import host, jtop, nvml, replay, sysfs, tegrastats
 
