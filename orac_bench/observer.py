@@ -93,6 +93,7 @@ class Observer:
         """The hottest zone when the run began. None where none tells."""
         self.idle_w: float | None = None
         """Power at rest with the present model in memory. None until measured, or where nothing measures it."""
+        self.settle_s, self.rest_s = SETTLE_S, REST_S
         self._sampler = sampler
         self._rules = rules
         self._note = note
@@ -193,9 +194,9 @@ class Observer:
         if meter(self.recent()) is None:
             return None
         with self._sampler.fast():
-            self._sleep(SETTLE_S)
+            self._sleep(self.settle_s)
             begun_ns = self._clock()
-            self._sleep(REST_S)
+            self._sleep(self.rest_s)
             ended_ns = self._clock()
         self._wait_past(ended_ns, 1.0)
         self._measures = True
@@ -209,6 +210,11 @@ class Observer:
     def since(self, start_ns: int) -> tuple[Sample, ...]:
         """The samples from `start_ns` until now."""
         return self._sampler.between(start_ns, self._clock(), around_ns=0)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The names of what is asked."""
+        return self._sampler.sources
 
     def take(self) -> tuple[Sample, ...]:
         """The samples that nobody has taken yet, for the store."""

@@ -125,7 +125,7 @@ class Session:
             measurement.settle()
             self._rest_before(target)
             yield measurement
-            facts |= self._rest_facts(measurement, last=last)
+            facts |= self._telemetry_facts(measurement, last=last)
         except StoreError:
             raise
         except OracError as error:
@@ -182,14 +182,13 @@ class Session:
             self._rested = target.digest
             self.observer.idle_w = self.observer.rest()
 
-    def _rest_facts(self, measurement: Measurement, *, last: bool) -> dict[str, Json]:
-        """Power at rest before the model's first round, and after its last one."""
-        before_w = self.observer.idle_w
-        if before_w is None:
-            return {}
-        facts: dict[str, Json] = {"idle_before_w": before_w}
-        if last and not measurement.given_up:
-            facts["idle_after_w"] = self.observer.rest()
+    def _telemetry_facts(self, measurement: Measurement, *, last: bool) -> dict[str, Json]:
+        """Where telemetry came from; power at rest before the model's first round, and after its last one."""
+        facts: dict[str, Json] = {"telemetry": [*self.observer.sources]} if self.observer.sources else {}
+        if self.observer.idle_w is not None:
+            facts["idle_before_w"] = self.observer.idle_w
+            if last and not measurement.given_up:
+                facts["idle_after_w"] = self.observer.rest()
         return facts
 
     def _close(

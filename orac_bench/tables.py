@@ -33,9 +33,6 @@ TELEMETRY = (
 )
 """Metrics of the table of telemetry, likewise."""
 
-OF_A_ROUND = ("joules_per_output_token", "energy_j", "power_w_mean", "temperature_max_celsius", "ram_peak_b")
-"""Those of them that each round shows."""
-
 
 def results_table(results: Sequence[Result], *, width: int = 100) -> str:
     """A block a model, a line a case: metrics as median (95 % interval), and how many rounds count."""
@@ -70,11 +67,14 @@ def telemetry_table(results: Sequence[Result], *, width: int = 100) -> str:
 
 
 def telemetry_lines(results: Iterable[Result]) -> list[str]:
-    """What measured the energy and how, the power at rest of each model, and the minutes of a sustained run."""
+    """Where telemetry came from, what measured the energy and how, power at rest, the minutes of a sustained run."""
     lines: dict[str, None] = {}
     for result in results:
         how = next((found for round in result.rounds if (found := _measured(round))), None)
         before, after = result.facts.get("idle_before_w"), result.facts.get("idle_after_w")
+        sources = result.facts.get("telemetry")
+        if isinstance(sources, list) and sources:
+            lines[f"Telemetry from: {', '.join(map(str, sources))}"] = None
         if how is not None:
             lines[how] = None
         if isinstance(before, float) and isinstance(after, float):
@@ -92,9 +92,8 @@ def _measured(round: Round) -> str | None:
     if not isinstance(told, dict) or "measured" not in told:
         return None
     lag = told.get("tau_s")
-    return f"Energy is that of {told['measured']}, by {told['method']}" + (
-        f", with a sensor lag of {lag:g} s." if isinstance(lag, float) and lag else "."
-    )
+    undone = f" The sensor's lag is {lag:g} s." if isinstance(lag, float) and lag else ""
+    return f"Energy is that of {told['measured']}: {told['method']}.{undone}"
 
 
 _MINUTE = (
@@ -129,11 +128,23 @@ def spread(summary: Summary | None, unit: Unit) -> str:
 def rounds_table(result: Result, *, width: int = 100) -> str:
     """One line a round of a case, warm-ups and failures too, with flags."""
     keys = [key for key in METRICS if any(key in round.metrics for round in result.rounds)]
-    keys = [key for key in keys if key in (*COLUMNS, *OF_A_ROUND, "tpot_s", "input_tokens", "output_tokens")]
+    keys = [key for key in keys if key in (*COLUMNS, "tpot_s", "input_tokens", "output_tokens")]
     table = _table("round", *(METRICS[key].label for key in keys), "flags")
     for round in result.rounds:
         cells = [written(round.metrics.get(key), METRICS[key].unit) for key in keys]
         table.add_row(_round_name(round), *cells, _remark(round))
+    return _text(table, width)
+
+
+def rounds_telemetry_table(result: Result, *, width: int = 100) -> str:
+    """One line a round of a case: what the board did in it, and what it cost. Empty where nothing was told."""
+    keys = [key for key in TELEMETRY if any(key in round.metrics for round in result.rounds)]
+    if not keys:
+        return ""
+    table = _table("round", *(METRICS[key].label for key in keys))
+    for round in result.rounds:
+        cells = [written(round.metrics.get(key), METRICS[key].unit) for key in keys]
+        table.add_row(_round_name(round), *cells)
     return _text(table, width)
 
 

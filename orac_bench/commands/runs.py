@@ -18,6 +18,7 @@ from orac_bench.tables import (
     flag_lines,
     results_table,
     rounds_table,
+    rounds_telemetry_table,
     table_text,
     telemetry_lines,
     telemetry_table,
@@ -69,6 +70,8 @@ def show(settings: Settings, arguments: argparse.Namespace) -> int:
     for result in results if arguments.rounds else ():
         print(f"\n{result.case.model} {result.case.suite} {result.case.workload.label} (case {result.case.key})")
         print(rounds_table(result, width=120), end="")
+        if telemetry := rounds_telemetry_table(result, width=140):
+            print(f"\n{telemetry}", end="")
     return 0
 
 

@@ -37,7 +37,7 @@ def add(session: Session, run_id: int, samples: Sequence[Sample], *, origin_ns: 
     named = {row.name: row.place for row in _names(session, run_id)}
     rows: dict[int, dict[str, object]] = {}
     seen: dict[int, set[str]] = {}
-    at_ms = -TICK_MS
+    at_ms = -2 * TICK_MS
     for sample in sorted(samples, key=lambda sample: sample.at_ns):
         own_ms = (sample.at_ns - origin_ns) // 1_000_000
         if own_ms < 0:
