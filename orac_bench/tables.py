@@ -28,7 +28,7 @@ NARROWEST = 100
 INTERVAL = 12
 """Columns that an interval needs so as not to be broken in its middle: "(0.980–1.50)"."""
 
-_WITH_INTERVAL = frozenset(METRICS[key].label for key in COLUMNS)
+_NEEDED = {"suite": 13, "tokens": 9, "n": 5, **{METRICS[key].label: INTERVAL for key in COLUMNS}}
 
 
 def results_table(results: Sequence[Result], *, width: int = 100) -> str:
@@ -121,9 +121,9 @@ def _remark(round: Round) -> str:
 
 
 def _table(*columns: str) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
     for column in columns:
-        table.add_column(column, overflow="fold", min_width=INTERVAL if column in _WITH_INTERVAL else None)
+        table.add_column(column, overflow="fold", min_width=_NEEDED.get(column))
     return table
 
 

@@ -46,6 +46,7 @@ def test_no_interval_is_broken_in_its_middle_at_100_columns():
     text = results_table([a_result(case=a_case(model="m" * 60), summary=wide)], width=100)
 
     assert text.count("(0.980–1.50)") == 3
+    assert text.count("0/10") == 1
     assert text.count("(70.2–1240)") == 2
 
 
