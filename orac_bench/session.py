@@ -146,6 +146,14 @@ class Session:
         self.store.update_run(self.run.id, status=status, ended=_now())
         return status
 
+    def close(self) -> None:
+        """Stores a run that was not ended as interrupted. Told and not raised where the store has failed already."""
+        try:
+            if self.store.run(self.run.id).status is Status.RUNNING:
+                self.end(interrupted=True)
+        except OracError as error:
+            self.listener.note(f"The run's end could not be stored. {error}")
+
     def _keep(self, result: int, case: Case, round: Round) -> None:
         self.store.add_round(result, round)
         self.listener.round_kept(case, round)
@@ -190,8 +198,7 @@ def open_session(
         try:
             yield session
         finally:
-            if store.run(run.id).status is Status.RUNNING:
-                session.end(interrupted=True)
+            session.close()
 
 
 def is_alive(pid: int) -> bool:
