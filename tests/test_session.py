@@ -233,7 +233,7 @@ def test_a_cold_round_begins_with_the_model_verified_unloaded_and_has_a_load_tim
                 assert session.engine.client.loaded() == ()
                 attempt.send()
                 round = measurement.keep(attempt)
-    assert round.metrics["load_s"] == pytest.approx(0.03, abs=0.02)
+    assert round.metrics["load_s"] >= 0.03
     assert "model_memory_b" in round.metrics
 
 
