@@ -165,7 +165,8 @@ def _database(db: argparse.ArgumentParser) -> None:
         ("check", "look for damage"),
         ("backup", "copy the store while it is in use"),
     ):
-        action = actions.add_parser(name, help=text, description=text.capitalize(), allow_abbrev=False)
+        example = f"example: orac db {name}{' orac-2026.db' if name == 'backup' else ''}"
+        action = actions.add_parser(name, help=text, description=text.capitalize(), epilog=example, allow_abbrev=False)
         action.set_defaults(function=name)
         action.add_argument("--json", action="store_true", help="print one JSON document")
         action.add_argument("--database", metavar="URL", help="the store (default: ORAC_DATABASE_URL)")

@@ -99,28 +99,30 @@ class Door:
         """Whether ORAC's own lines take the place of pytest's dots."""
         return bool(self.planned) and self.config.get_verbosity() <= 0
 
+    def progress(self) -> Progress:
+        """Lines on the real stderr: sys.stderr itself is pytest's while a test runs."""
+        capture = self.config.pluginmanager.getplugin("capturemanager")
+        screen = sys.__stderr__ or sys.stderr
+        return Progress(screen, self.bench.work(self.planned), shown=capture.global_and_fixture_disabled)
+
     @contextmanager
     def session(self) -> Iterator[Session]:
         """The run, from its first benchmark to its last."""
         bench = self.bench
-        capture = self.config.pluginmanager.getplugin("capturemanager")
-        screen = sys.__stderr__ or sys.stderr  # sys.stderr itself is pytest's while a test runs
-        progress = Progress(screen, bench.work(self.planned), shown=capture.global_and_fixture_disabled)
         arguments = bench.arguments(self.planned, keyword=self.config.option.keyword)
         with ExitStack() as stack:
             stack.enter_context(interruptible())
             try:
                 session = stack.enter_context(
-                    open_session(bench.settings, os.environ, bench.intent(arguments), progress)
+                    open_session(bench.settings, os.environ, bench.intent(arguments), self.progress())
                 )
             except OracError as error:
                 self.error = error
                 pytest.exit(f"Nothing was measured. {error}", returncode=pytest.ExitCode.USAGE_ERROR)
             self.run = session.run.id
-            try:
-                yield session
-            finally:
-                session.end(interrupted=self.interrupted or self.measured < len(self.planned))
+            yield session
+            if self.measured == len(self.planned) and not self.interrupted:
+                session.end(interrupted=False)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self, session: pytest.Session) -> None:
@@ -154,11 +156,13 @@ class Door:
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         self.planned = [found for item in session.items if (found := _grid_point(item))]
+        if self._bench is None or self.config.option.collectonly:
+            return
+        for line in self._bench.left_out:
+            self.progress().note(f"left out: {line}")
         reporter = self.config.pluginmanager.getplugin("terminalreporter")
         if reporter is not None and self.quiet:
             reporter.showfspath = False
-            for line in self.bench.left_out:
-                reporter.write_line(f"  left out: {line}")
 
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
         """No dots and letters: each case has a line of its own already."""

@@ -161,12 +161,20 @@ class Session:
         self.store.update_run(self.run.id, status=status, ended=_now())
         return status
 
+    def close(self) -> None:
+        """Stores a run that was not ended as interrupted. Told and not raised where the store has failed already."""
+        try:
+            if self.store.run(self.run.id).status is Status.RUNNING:
+                self.end(interrupted=True)
+        except OracError as error:
+            self.listener.note(f"The run's end could not be stored. {error}")
+
     def keep_readings(self) -> None:
         """Stores what telemetry has told since the last time. That it cannot be stored costs no round."""
         samples = self.observer.take()
         try:
             self.store.add_readings(self.run.id, samples, origin_ns=self.origin_ns)
-        except StoreError as error:
+        except OracError as error:
             self.listener.note(f"{len(samples)} readings could not be stored: {error}")
 
     def _keep(self, result: int, measurement: Measurement | None, round: Round) -> None:
@@ -243,8 +251,7 @@ def open_session(
             yield session
         finally:
             session.keep_readings()
-            if store.run(run.id).status is Status.RUNNING:
-                session.end(interrupted=True)
+            session.close()
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from io import StringIO
+from itertools import groupby
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -34,23 +35,30 @@ TELEMETRY = (
 """Metrics of the table of telemetry, likewise."""
 
 
+NARROWEST = 104
+"""Columns that a table of results needs; in a narrower terminal its lines run over."""
+
+INTERVAL = 12
+"""Columns that an interval needs so as not to be broken in its middle: "(0.980–1.50)"."""
+
+_NEEDED = {"suite": 13, "tokens": 9, "n": 5, **{METRICS[key].label: INTERVAL for key in COLUMNS}}
+
+
 def results_table(results: Sequence[Result], *, width: int = 100) -> str:
     """A block a model, a line a case: metrics as median (95 % interval), and how many rounds count."""
     keys = [key for key in COLUMNS if any(key in result.summary for result in results)]
-    table = _table("model, suite", "tokens", *(METRICS[key].label for key in keys), "n")
-    model = None
-    for result in results:
-        case = result.case
-        if case.model != model:
-            model = case.model
-            table.add_row(model)
-        cells = [spread(result.summary.get(key), METRICS[key].unit) for key in keys]
-        count = f"{result.done}/{result.planned}"
-        if result.status is not Status.DONE:
-            count += f" {result.status.value}"
-        table.add_row(f"  {case.suite}", case.workload.label, *cells, count)
+    blocks = []
+    for model, cases in groupby(results, key=lambda result: result.case.model):
+        table = _table("suite", "tokens", *(METRICS[key].label for key in keys), "n")
+        for result in cases:
+            cells = [spread(result.summary.get(key), METRICS[key].unit) for key in keys]
+            count = f"{result.done}/{result.planned}"
+            if result.status is not Status.DONE:
+                count += f" {result.status.value}"
+            table.add_row(result.case.suite, result.case.workload.label, *cells, count)
+        blocks.append(f"{model}\n{_text(table, max(width, NARROWEST))}")
     legend = "Median (95 % interval) of the rounds that count; n: how many of the planned ones do."
-    return _text(table, width) + legend
+    return "\n".join([*blocks, legend])
 
 
 def telemetry_table(results: Sequence[Result], *, width: int = 100) -> str:
@@ -207,9 +215,9 @@ def _remark(round: Round) -> str:
 
 
 def _table(*columns: str) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for place, column in enumerate(columns):
-        table.add_column(column, overflow="fold", no_wrap=place == 0)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
+    for column in columns:
+        table.add_column(column, overflow="fold", min_width=_NEEDED.get(column))
     return table
 
 

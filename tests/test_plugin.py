@@ -109,7 +109,7 @@ def test_lengths_that_do_not_fit_the_context_are_left_out_and_named_once(bench):
             server.url, "-k", "prompt_length", "--orac-prompt-tokens=64", "--orac-prompt-tokens=9000000", *SMALL[2:]
         )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count("left out: known: 9000000 → 4 tokens do not fit into its context of") == 1
+    assert done.stderr.count("left out: known: 9000000 → 4 tokens do not fit into its context of") == 1
 
 
 def test_collecting_measures_nothing(bench):

@@ -33,10 +33,22 @@ def test_results_are_a_block_a_model_with_only_the_columns_that_are_filled():
     text = results_table([first, second], width=120)
 
     rows = [line.split() for line in text.splitlines()]
-    assert rows[0] == ["model,", "suite", "tokens", "TTFT", "Decode", "n"]
-    assert rows[2] == ["tiny"]
+    assert rows[0] == ["tiny"]
+    assert rows[1] == ["suite", "tokens", "TTFT", "Decode", "n"]
     assert rows[3] == ["first_token", "64", "→", "16", "200", "ms", "(190–210)", "–", "10/10"]
     assert rows[4] == ["decode", "64", "→", "16", "–", "50.0", "tok/s", "(n=2)", "2/10", "failed"]
+
+
+def test_no_interval_is_broken_in_its_middle_however_narrow_the_terminal():
+    wide = {key: a_summary(1.234, 0.9801, 1.502) for key in ("ttft_s", "e2e_s", "load_s")}
+    wide |= {key: a_summary(92.6, 70.2, 1240.0) for key in ("decode_tokens_per_s", "prefill_tokens_per_s")}
+
+    ten = [a_round(index=index) for index in range(10)]
+    text = results_table([a_result(case=a_case(model="m" * 60), rounds=ten, summary=wide)], width=80)
+
+    assert text.count("(0.980–1.50)") == 3
+    assert text.count("10/10") == 1
+    assert text.count("(70.2–1240)") == 2
 
 
 def test_rounds_show_warm_ups_failures_and_flags():

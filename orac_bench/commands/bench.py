@@ -28,9 +28,11 @@ def bench(settings: Settings, arguments: argparse.Namespace) -> int:
 
     with _pytest_unheard() as said:
         code, run_id = measure(_pytest_arguments(settings, arguments))
-    if run_id is None or code not in EXIT_STATUS:
-        sys.stderr.write(said())
     status = EXIT_STATUS.get(code, 1)
+    if status == 130:
+        print("orac: interrupted", file=sys.stderr)
+    elif run_id is None or code not in EXIT_STATUS:
+        sys.stderr.write(said())
     if run_id is None:
         return status
     with open_store(settings.database_url, write=False) as store:
