@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
+from orac_bench.attempt import Attempt
 from orac_bench.engine import Engine
 from orac_bench.errors import OllamaError
 from orac_bench.metrics import Asked, cached_below_s, round_flags, round_metrics
 from orac_bench.models.meminfo import available_b
-from orac_bench.observer import Observer, Seen, Watch
+from orac_bench.observer import Observer, Seen
 from orac_bench.ollama.call import Call
 from orac_bench.ollama.client import FOR_EVER
 from orac_bench.records import Case, Failure, Flag, Generation, Json, Phase, Round, RoundStatus
@@ -32,29 +33,6 @@ LUCK = frozenset({Flag.SHORT_OUTPUT, Flag.ABORTED})
 
 NORMAL_WHEN_SUSTAINED = frozenset({Flag.THROTTLED, Flag.SHORT_OUTPUT})
 """What a sustained run is there to show, or what does not matter to it; in it they only tell."""
-
-
-@dataclass(kw_only=True)
-class Attempt:
-    """One round on its way: what was asked, and the call. `call` is None where it could not be prepared."""
-
-    phase: Phase
-    index: int
-    seed: int
-    nonce: str
-    started: datetime
-    asked: Asked
-    call: Call | None = None
-    failure: Failure | None = None
-    available_b: int | None = None
-    offload_ratio: float | None = None
-    watch: Watch | None = None
-    cpu_s: float = 0.0
-
-    def send(self) -> None:
-        """The timed region."""
-        if self.call is not None:
-            self.call.send()
 
 
 @dataclass(kw_only=True)

@@ -7,17 +7,19 @@ live here: how a source is read (telemetry/), what is stored (session.py).
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from orac_bench.models.meminfo import total_b
 from orac_bench.records import Flag, Generation, Json
+from orac_bench.settings import Settings
+from orac_bench.telemetry.auto import Choice, choose
 from orac_bench.telemetry.board import clock_limits, read_counters
 from orac_bench.telemetry.gate import Gate, hottest, wait_until_cool
 from orac_bench.telemetry.phases import RoundEnergy, idle_power, meter, round_energy
-from orac_bench.telemetry.round import round_values, within
+from orac_bench.telemetry.round import edges, round_facts, round_values, within
 from orac_bench.telemetry.sampler import ALIVE_NS, Sampler
 from orac_bench.telemetry.source import Sample
 from orac_bench.telemetry.validity import Counters, Finding, cpu_fallback, findings
@@ -102,6 +104,7 @@ class Observer:
         self._origin = Counters()
         self._measures = False
         self._noted: set[str] = set()
+        self._rested_with: str | None = None
         self._ram_total_b = total_b(rules.root)
 
     def start(self) -> None:
@@ -187,7 +190,7 @@ class Observer:
         found = found if fallback is None else (*found, fallback)
         self._tell_notes()
         metrics |= round_values(samples, edges_ns, energy)
-        return Seen(metrics=metrics, energy=energy, findings=found, facts=_facts(energy, found))
+        return Seen(metrics=metrics, energy=energy, findings=found, facts=round_facts(energy, found))
 
     def rest(self) -> float | None:
         """The power of the board at rest, measured now, in W. None where nothing measures it."""
@@ -201,6 +204,21 @@ class Observer:
         self._wait_past(ended_ns, 1.0)
         self._measures = True
         return idle_power(self._sampler.between(begun_ns, ended_ns), begun_ns, ended_ns)
+
+    def rest_with(self, model: str) -> None:
+        """Measures the power at rest where another model than before is in memory."""
+        if self._rested_with != model:
+            self._rested_with = model
+            self.idle_w = self.rest()
+
+    def run_facts(self, *, last: bool) -> dict[str, Json]:
+        """Where telemetry comes from, and the power at rest; measured again now after the `last` case of a model."""
+        facts: dict[str, Json] = {"telemetry": [*self.sources]} if self.sources else {}
+        if self.idle_w is not None:
+            facts["idle_before_w"] = self.idle_w
+            if last:
+                facts["idle_after_w"] = self.rest()
+        return facts
 
     def recent(self) -> tuple[Sample, ...]:
         """The samples of the last three seconds."""
@@ -236,14 +254,33 @@ class Observer:
                 self._note(text)
 
 
-def edges(generation: Generation) -> tuple[int, ...]:
-    """When the phases of a finished round begin and end: sent, first chunk with text, done; without the middle one
-    where there is none between them."""
-    assert generation.done_ns is not None
-    first = next((chunk.at_ns for chunk in generation.chunks if chunk.text or chunk.thinking), None)
-    if first is None or not generation.sent_ns < first < generation.done_ns:
-        return generation.sent_ns, generation.done_ns
-    return generation.sent_ns, first, generation.done_ns
+@contextmanager
+def observing(settings: Settings, *, local: bool, note: Callable[[str], None]) -> Iterator[Observer]:
+    """The telemetry of a run, from its first readings on. Without a source where Ollama is not `local`.
+
+    Raises OracError where a recording that is asked for is not there.
+    """
+    if local:
+        choice = choose(settings.telemetry, root=settings.sysfs_root, program=settings.tegrastats)
+    else:
+        choice = Choice(sources=(), offers=())
+        note("Ollama runs on another machine: what this one's sensors tell says nothing about it.")
+    if settings.telemetry not in ("auto", "off"):
+        for offer in choice.offers:
+            if not offer.taken:
+                note(f"no telemetry from {offer.source}: {offer.why}")
+    rules = Rules(
+        root=settings.sysfs_root,
+        tau_s=settings.sensor_lag_s,
+        band_celsius=settings.gate_celsius,
+        limit_s=settings.gate_limit_s,
+        has_gpu=local and has_gpu(),
+        replayed=choice.replayed,
+    )
+    with Sampler(choice.sources) as sampler:
+        observer = Observer(sampler, rules, note=note)
+        observer.start()
+        yield observer
 
 
 def has_gpu(root: Path = Path("/")) -> bool:
@@ -254,21 +291,3 @@ def has_gpu(root: Path = Path("/")) -> bool:
     devices = [root / "dev/nvidia0", root / "dev/nvhost-gpu", root / "dev/nvgpu"]
     clocked = any(not name.startswith("policy") for name in clock_limits(root))
     return clocked or any(device.exists() for device in devices)
-
-
-def _facts(energy: RoundEnergy | None, found: Sequence[Finding]) -> dict[str, Json]:
-    facts: dict[str, Json] = {}
-    if energy is not None:
-        whole = energy.whole
-        facts = {
-            "measured": energy.measured,
-            "method": whole.method,
-            "coverage_ratio": whole.coverage_ratio,
-            "tau_s": whole.tau_s,
-            "idle_w": whole.idle_w,
-        }
-        if len(energy.phases) == 2:
-            facts["prefill_j"], facts["decode_j"] = (phase.energy_j for phase in energy.phases)
-    if found:
-        facts["flags"] = {each.flag.value: each.sentence for each in found}
-    return facts

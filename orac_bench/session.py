@@ -26,15 +26,13 @@ from orac_bench.lock import Holder, measuring_alone
 from orac_bench.measurement import Measurement
 from orac_bench.models.folder import discover
 from orac_bench.models.register import forget_missing
-from orac_bench.observer import Observer, Rules, has_gpu
+from orac_bench.observer import Observer, observing
 from orac_bench.records import METRICS_VERSION, Case, Conditions, Failure, Json, Round, Run, Status
 from orac_bench.settings import Settings
 from orac_bench.store.store import Store, open_store
 from orac_bench.suites import grid
 from orac_bench.suites.prompt import Recipe
 from orac_bench.targets import Target, load_alone, registered
-from orac_bench.telemetry.auto import Choice, choose
-from orac_bench.telemetry.sampler import Sampler
 
 
 class Listener(Protocol):
@@ -88,8 +86,6 @@ class Session:
     _recipes: dict[tuple[str, int], Recipe] = field(default_factory=dict)
     _position: int = 0
     _turns: Iterator[int] = field(default_factory=lambda: count(1))
-    _rested: str | None = None
-    """The model whose power at rest is known."""
 
     @contextmanager
     def measuring(self, candidate: Candidate, point: grid.Point, *, last: bool = True) -> Iterator[Measurement]:
@@ -123,9 +119,9 @@ class Session:
                 offload_ratio=loaded.offload_ratio,
             )
             measurement.settle()
-            self._rest_before(target)
+            self.observer.rest_with(target.digest)
             yield measurement
-            facts |= self._telemetry_facts(measurement, last=last)
+            facts |= self.observer.run_facts(last=last and not measurement.given_up)
         except StoreError:
             raise
         except OracError as error:
@@ -184,21 +180,6 @@ class Session:
         self.keep_readings()
         self.listener.round_kept(measurement.case, round)
 
-    def _rest_before(self, target: Target) -> None:
-        """Measures the power at rest where the model is another than before."""
-        if self._rested != target.digest:
-            self._rested = target.digest
-            self.observer.idle_w = self.observer.rest()
-
-    def _telemetry_facts(self, measurement: Measurement, *, last: bool) -> dict[str, Json]:
-        """Where telemetry came from; power at rest before the model's first round, and after its last one."""
-        facts: dict[str, Json] = {"telemetry": [*self.observer.sources]} if self.observer.sources else {}
-        if self.observer.idle_w is not None:
-            facts["idle_before_w"] = self.observer.idle_w
-            if last and not measurement.given_up:
-                facts["idle_after_w"] = self.observer.rest()
-        return facts
-
     def _close(
         self,
         result: int,
@@ -230,7 +211,7 @@ def open_session(
         engine = stack.enter_context(running_engine(settings, environ, note=listener.note))
         facts = server_facts(version=engine.version, supervised=engine.supervised, environment=engine.environment)
         root = settings.sysfs_root
-        observer = stack.enter_context(_observing(settings, engine, listener))
+        observer = stack.enter_context(observing(settings, local=engine.local, note=listener.note))
         now = conditions(host_facts(root), facts, volatile_facts(root, celsius=observer.start_celsius))
         if engine.supervised and engine.store is not None:
             forget_missing(engine.store, discover(models_folder(settings)))
@@ -252,32 +233,6 @@ def open_session(
         finally:
             session.keep_readings()
             session.close()
-
-
-@contextmanager
-def _observing(settings: Settings, engine: Engine, listener: Listener) -> Iterator[Observer]:
-    """The telemetry of a run, from its first readings on. Without a source where Ollama is on another machine."""
-    if engine.local:
-        choice = choose(settings.telemetry, root=settings.sysfs_root, program=settings.tegrastats)
-    else:
-        choice = Choice(sources=(), offers=())
-        listener.note("Ollama runs on another machine: what this one's sensors tell says nothing about it.")
-    if settings.telemetry not in ("auto", "off"):
-        for offer in choice.offers:
-            if not offer.taken:
-                listener.note(f"no telemetry from {offer.source}: {offer.why}")
-    rules = Rules(
-        root=settings.sysfs_root,
-        tau_s=settings.sensor_lag_s,
-        band_celsius=settings.gate_celsius,
-        limit_s=settings.gate_limit_s,
-        has_gpu=engine.local and has_gpu(),
-        replayed=choice.replayed,
-    )
-    with Sampler(choice.sources) as sampler:
-        observer = Observer(sampler, rules, note=listener.note)
-        observer.start()
-        yield observer
 
 
 def is_alive(pid: int) -> bool:

@@ -26,7 +26,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("store",),
     (
         *("session", "suites", "conditions", "lock", "engine", "candidates", "targets", "measurement", "progress"),
-        *("tables", "observer", "sustained"),
+        *("tables", "attempt", "observer", "sustained"),
     ),
     ("plugin", "pedantic", "bench", "selfcheck", "doctor"),
     ("api", "cli", "commands", "__main__"),

@@ -14,11 +14,12 @@ from pathlib import Path
 import pytest
 
 from orac_bench.measurement import Measurement
-from orac_bench.observer import Observer, Rules, edges, has_gpu
+from orac_bench.observer import Observer, Rules, has_gpu
 from orac_bench.records import Chunk, Flag, Generation, Phase, Result, Round, ServerTimings
 from orac_bench.selfcheck.known_server import known_server
 from orac_bench.settings import Settings
 from orac_bench.store.store import open_store
+from orac_bench.telemetry.round import edges
 from orac_bench.telemetry.sampler import Sampler
 from orac_bench.telemetry.sources.sysfs import sysfs
 from tests.fakes.board import MONITOR, ZONES, orin_nano, write

@@ -5,9 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from statistics import mean
 
+from orac_bench.records import Generation, Json
 from orac_bench.telemetry.gate import hottest
 from orac_bench.telemetry.phases import RoundEnergy
 from orac_bench.telemetry.source import Sample
+from orac_bench.telemetry.validity import Finding
+
+
+def edges(generation: Generation) -> tuple[int, ...]:
+    """When the phases of a finished round begin and end: sent, first chunk with text, done.
+
+    Without the middle one where there is none between the others.
+    """
+    assert generation.done_ns is not None
+    first = next((chunk.at_ns for chunk in generation.chunks if chunk.text or chunk.thinking), None)
+    if first is None or not generation.sent_ns < first < generation.done_ns:
+        return generation.sent_ns, generation.done_ns
+    return generation.sent_ns, first, generation.done_ns
 
 
 def within(samples: Sequence[Sample], start_ns: int, end_ns: int) -> tuple[Sample, ...]:
@@ -58,3 +72,22 @@ def joules_per_token(energy: RoundEnergy | None, metrics: Mapping[str, float], *
     if prefill_j is not None and read > 0 and warm and "prefill_tokens_per_s" in metrics:
         values["joules_per_input_token"] = prefill_j / read
     return values
+
+
+def round_facts(energy: RoundEnergy | None, found: Sequence[Finding]) -> dict[str, Json]:
+    """How the energy was had, and under `flags` the sentence of each; for the round's raw record."""
+    facts: dict[str, Json] = {}
+    if energy is not None:
+        whole = energy.whole
+        facts = {
+            "measured": energy.measured,
+            "method": whole.method,
+            "coverage_ratio": whole.coverage_ratio,
+            "tau_s": whole.tau_s,
+            "idle_w": whole.idle_w,
+        }
+        if len(energy.phases) == 2:
+            facts["prefill_j"], facts["decode_j"] = (phase.energy_j for phase in energy.phases)
+    if found:
+        facts["flags"] = {each.flag.value: each.sentence for each in found}
+    return facts
