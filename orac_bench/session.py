@@ -231,8 +231,8 @@ def open_session(
         try:
             yield session
         finally:
-            session.keep_readings()
             session.close()
+            session.keep_readings()
 
 
 def is_alive(pid: int) -> bool:

@@ -52,11 +52,11 @@ def test_a_tick_is_a_row_whatever_number_of_sources_tell_it(store: Store) -> Non
 
 def test_readings_before_the_run_are_not_stored_and_none_twice(store: Store) -> None:
     with store:
-        given = [sample(99.0, gpu_hz=1.0), sample(101.0, gpu_hz=2.0)]
+        given = [sample(99.0, gpu_hz=1.0), sample(101.0, gpu_hz=2000.0)]
         assert store.add_readings(a_run().id, given, origin_ns=100 * S) == 1
         assert store.add_readings(a_run().id, given, origin_ns=100 * S) == 0
         assert store.add_readings(a_run().id, [], origin_ns=0) == 0
-        assert store.readings(a_run().id) == {"t_s": [1.0], "gpu_hz": [2]}
+        assert store.readings(a_run().id) == {"t_s": [1.0], "gpu_hz": [2000]}
 
 
 def test_names_keep_their_columns_from_batch_to_batch_and_what_finds_none_is_left_out(store: Store) -> None:

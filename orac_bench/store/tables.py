@@ -65,17 +65,26 @@ class Words(sa.types.TypeDecorator[str]):
         )
 
 
-class Milli(sa.types.TypeDecorator[float]):
-    """A number in its base unit, kept as whole thousandths: sensors tell no more, and it is a quarter of a float."""
+class Steps(sa.types.TypeDecorator[float]):
+    """A number in its base unit, kept as a whole number of `step`s: half the size, as fine as sensors tell."""
 
     impl = sa.BigInteger
     cache_ok = True
 
+    def __init__(self, step: float) -> None:
+        super().__init__()
+        self.step = step
+
     def process_bind_param(self, value: float | None, dialect: Dialect) -> int | None:  # noqa: ARG002
-        return None if value is None else round(value * 1000)
+        return None if value is None else round(value / self.step)
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> float | None:  # noqa: ARG002
-        return None if value is None else value / 1000
+        if value is None:
+            return None
+        return value * self.step if self.step >= 1 else value / round(1 / self.step)
+
+
+MILLI, KHZ, KIB = Steps(0.001), Steps(1000), Steps(1024)
 
 
 def _words_of(kind: type[Enum]) -> sa.Enum:
@@ -273,39 +282,39 @@ class ReadingRow(Table, table=True):
     """Since the run began."""
     span_ms: int = 0
     """0 for a tick; the length of time that a mean stands for."""
-    cpu_load_ratio: float | None = Field(default=None, sa_type=Milli)
-    cpu_hz: int | None = Field(default=None, sa_type=sa.BigInteger)
-    gpu_load_ratio: float | None = Field(default=None, sa_type=Milli)
-    gpu_hz: int | None = Field(default=None, sa_type=sa.BigInteger)
-    emc_load_ratio: float | None = Field(default=None, sa_type=Milli)
-    emc_hz: int | None = Field(default=None, sa_type=sa.BigInteger)
-    ram_used_b: int | None = Field(default=None, sa_type=sa.BigInteger)
-    ram_available_b: int | None = Field(default=None, sa_type=sa.BigInteger)
-    swap_used_b: int | None = Field(default=None, sa_type=sa.BigInteger)
-    lfb_b: int | None = Field(default=None, sa_type=sa.BigInteger)
-    gpu_memory_used_b: int | None = Field(default=None, sa_type=sa.BigInteger)
+    cpu_load_ratio: float | None = Field(default=None, sa_type=MILLI)
+    cpu_hz: int | None = Field(default=None, sa_type=KHZ)
+    gpu_load_ratio: float | None = Field(default=None, sa_type=MILLI)
+    gpu_hz: int | None = Field(default=None, sa_type=KHZ)
+    emc_load_ratio: float | None = Field(default=None, sa_type=MILLI)
+    emc_hz: int | None = Field(default=None, sa_type=KHZ)
+    ram_used_b: int | None = Field(default=None, sa_type=KIB)
+    ram_available_b: int | None = Field(default=None, sa_type=KIB)
+    swap_used_b: int | None = Field(default=None, sa_type=KIB)
+    lfb_b: int | None = Field(default=None, sa_type=KIB)
+    gpu_memory_used_b: int | None = Field(default=None, sa_type=KIB)
     throttle_state: int | None = None
     overcurrent_count: int | None = Field(default=None, sa_type=sa.BigInteger)
-    rail_0_w: float | None = Field(default=None, sa_type=Milli)
-    rail_1_w: float | None = Field(default=None, sa_type=Milli)
-    rail_2_w: float | None = Field(default=None, sa_type=Milli)
-    rail_3_w: float | None = Field(default=None, sa_type=Milli)
-    rail_4_w: float | None = Field(default=None, sa_type=Milli)
-    rail_5_w: float | None = Field(default=None, sa_type=Milli)
-    rail_6_w: float | None = Field(default=None, sa_type=Milli)
-    rail_7_w: float | None = Field(default=None, sa_type=Milli)
-    zone_0_celsius: float | None = Field(default=None, sa_type=Milli)
-    zone_1_celsius: float | None = Field(default=None, sa_type=Milli)
-    zone_2_celsius: float | None = Field(default=None, sa_type=Milli)
-    zone_3_celsius: float | None = Field(default=None, sa_type=Milli)
-    zone_4_celsius: float | None = Field(default=None, sa_type=Milli)
-    zone_5_celsius: float | None = Field(default=None, sa_type=Milli)
-    zone_6_celsius: float | None = Field(default=None, sa_type=Milli)
-    zone_7_celsius: float | None = Field(default=None, sa_type=Milli)
-    zone_8_celsius: float | None = Field(default=None, sa_type=Milli)
-    zone_9_celsius: float | None = Field(default=None, sa_type=Milli)
-    zone_10_celsius: float | None = Field(default=None, sa_type=Milli)
-    zone_11_celsius: float | None = Field(default=None, sa_type=Milli)
+    rail_0_w: float | None = Field(default=None, sa_type=MILLI)
+    rail_1_w: float | None = Field(default=None, sa_type=MILLI)
+    rail_2_w: float | None = Field(default=None, sa_type=MILLI)
+    rail_3_w: float | None = Field(default=None, sa_type=MILLI)
+    rail_4_w: float | None = Field(default=None, sa_type=MILLI)
+    rail_5_w: float | None = Field(default=None, sa_type=MILLI)
+    rail_6_w: float | None = Field(default=None, sa_type=MILLI)
+    rail_7_w: float | None = Field(default=None, sa_type=MILLI)
+    zone_0_celsius: float | None = Field(default=None, sa_type=MILLI)
+    zone_1_celsius: float | None = Field(default=None, sa_type=MILLI)
+    zone_2_celsius: float | None = Field(default=None, sa_type=MILLI)
+    zone_3_celsius: float | None = Field(default=None, sa_type=MILLI)
+    zone_4_celsius: float | None = Field(default=None, sa_type=MILLI)
+    zone_5_celsius: float | None = Field(default=None, sa_type=MILLI)
+    zone_6_celsius: float | None = Field(default=None, sa_type=MILLI)
+    zone_7_celsius: float | None = Field(default=None, sa_type=MILLI)
+    zone_8_celsius: float | None = Field(default=None, sa_type=MILLI)
+    zone_9_celsius: float | None = Field(default=None, sa_type=MILLI)
+    zone_10_celsius: float | None = Field(default=None, sa_type=MILLI)
+    zone_11_celsius: float | None = Field(default=None, sa_type=MILLI)
     counter_0_j: float | None = None
     counter_1_j: float | None = None
     raw: str | None = Field(default=None, sa_type=Words)
