@@ -105,6 +105,7 @@ class Observer:
         self._measures = False
         self._noted: set[str] = set()
         self._rested_with: str | None = None
+        self._dropped = 0
         self._ram_total_b = total_b(rules.root)
 
     def start(self) -> None:
@@ -236,7 +237,11 @@ class Observer:
 
     def take(self) -> tuple[Sample, ...]:
         """The samples that nobody has taken yet, for the store."""
-        return self._sampler.take()
+        samples = self._sampler.take()
+        if self._sampler.dropped > self._dropped:
+            self._note(f"{self._sampler.dropped - self._dropped} readings came too fast to be kept.")
+            self._dropped = self._sampler.dropped
+        return samples
 
     def _celsius(self) -> float | None:
         found = [hot for sample in self.recent() if (hot := hottest(sample.values)) is not None]

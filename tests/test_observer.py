@@ -6,21 +6,23 @@ import math
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from orac_bench.errors import StoreFull
 from orac_bench.measurement import Measurement
 from orac_bench.observer import Observer, Rules, has_gpu
 from orac_bench.records import Chunk, Flag, Generation, Phase, Result, Round, ServerTimings
 from orac_bench.selfcheck.known_server import known_server
 from orac_bench.settings import Settings
-from orac_bench.store.store import open_store
+from orac_bench.store.store import Store, open_store
 from orac_bench.telemetry.round import edges
 from orac_bench.telemetry.sampler import Sampler
+from orac_bench.telemetry.source import Sample
 from orac_bench.telemetry.sources.sysfs import sysfs
 from tests.fakes.board import MONITOR, ZONES, orin_nano, write
 from tests.sessions import Events, a_point, a_session, measure, one_round, settings_for
@@ -210,6 +212,26 @@ def test_a_rail_that_vanishes_leaves_the_energy_empty_and_the_round_in(board: Pa
     first, second = stored(settings).rounds
     assert ("energy_j" in first.metrics, told(first)) == (True, frozenset())
     assert ("energy_j" in second.metrics, told(second), second.counted) == (False, {Flag.TELEMETRY_GAP}, True)
+
+
+class FullForReadings(Store):
+    """A store whose disk has room for rounds only."""
+
+    def add_readings(self, run_id: str, samples: Sequence[Sample], *, origin_ns: int) -> int:
+        raise StoreFull(f"no space for {bool(samples)} readings of {bool(run_id)} since {bool(origin_ns)}.")
+
+
+def test_readings_that_cannot_be_stored_cost_no_round(board: Path, tmp_path: Path) -> None:
+    events = Events()
+    with known_server(ttft_s=0.02, token_s=0.001) as server:
+        settings = on(board, server.url, tmp_path)
+        with a_session(settings, events=events) as (session, candidate):
+            session.observer.settle_s, session.observer.rest_s = 0.1, 0.4
+            session.store = FullForReadings(session.store._engine, session.store.path)
+            with session.measuring(candidate, a_point(rounds=1, warmup=0)) as measurement:
+                one_round(measurement)
+    assert stored(settings).done == 1
+    assert any("readings could not be stored: no space" in text for text in events.told)
 
 
 def test_a_recording_gives_joules_and_flags_every_round(tmp_path: Path) -> None:

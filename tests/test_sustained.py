@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import pytest
 
+from orac_bench.bench import Bench
+from orac_bench.progress import Progress, Work
 from orac_bench.records import Chunk, Flag, Generation, Json, ServerTimings, Status
 from orac_bench.selfcheck.known_server import known_server
 from orac_bench.store.exchange import packed, unpacked
@@ -14,6 +17,7 @@ from orac_bench.store.store import open_store
 from orac_bench.suites.grid import SUITES, Wishes, case, points
 from orac_bench.sustained import Minutes
 from orac_bench.telemetry.source import Sample
+from tests.builders import a_round
 from tests.sessions import a_session, measure, settings_for
 
 S = 10**9
@@ -131,3 +135,34 @@ def test_heat_and_short_answers_only_tell_in_it(tmp_path: Path) -> None:
     flags = {flag for round in measurement.rounds for flag in round.flags - round.telling}
     assert not flags & {Flag.SHORT_OUTPUT, Flag.THROTTLED}
     assert all(round.counted for round in measurement.rounds)
+
+
+def test_it_is_only_run_when_it_is_named(tmp_path: Path) -> None:
+    with known_server() as server:
+        settings = settings_for(server.url, tmp_path)
+        unnamed = Bench.asked(settings, {})
+        named = Bench.asked(settings, {"orac_suite": ["sustained"], "orac_time_limit": 90.0})
+        ((_, point),) = named.grid(SUITES["sustained"])
+    (candidate, timed) = point
+    assert timed.time_s == 90.0
+    assert (unnamed.wants(point), unnamed.wants(point, "sustained"), named.wants(point)) == (False, True, True)
+    assert named.arguments([(candidate, timed)], keyword="")[-2:] == ("--orac-time-limit", "90s")
+
+
+def test_its_progress_is_a_line_that_updates_with_the_time() -> None:
+    out = Terminal()
+    (point,) = points(SUITES["sustained"], Wishes(time_limit_s=600.0))
+    shown = Progress(out, [Work(units=1.0)])
+    its_case = case(point, model="m", model_digest="d", parameters={})
+    shown.case_started(its_case, warmup=0, rounds=1)
+    metrics = {"e2e_s": 5.0, "decode_tokens_per_s": 51.2, "temperature_max_celsius": 61.0}
+    shown.round_kept(its_case, a_round(index=0, metrics=metrics))
+    shown.round_kept(its_case, a_round(index=55, metrics=metrics))
+    lines = out.getvalue().split("\r\x1b[K")
+    assert "m sustained 64 → 256: 5 s of 10 min 00 s, Decode 51.2 tok/s, Hottest 61.0 °C" in lines[-2]
+    assert "m sustained 64 → 256: 1 min 00 s of 10 min 00 s" in lines[-1]
+
+
+class Terminal(StringIO):
+    def isatty(self) -> bool:
+        return True
