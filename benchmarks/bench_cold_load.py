@@ -1,7 +1,6 @@
 """How long does an unloaded model take to come? Verified unload before each round."""
 
 from orac_bench.plugin import GridPoint, Orac
-
 from orac_bench.suites.grid import SUITES
 
 SUITE = SUITES["cold_load"]

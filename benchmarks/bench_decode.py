@@ -1,7 +1,6 @@
 """How fast does it write? Decode rate over 128 tokens, model loaded."""
 
 from orac_bench.plugin import GridPoint, Orac
-
 from orac_bench.suites.grid import SUITES
 
 SUITE = SUITES["decode"]

@@ -1,7 +1,6 @@
 """How long until the first token? TTFT of a short prompt, model loaded."""
 
 from orac_bench.plugin import GridPoint, Orac
-
 from orac_bench.suites.grid import SUITES
 
 SUITE = SUITES["first_token"]
