@@ -1,7 +1,6 @@
 """How much of its speed is left when it is hot? Requests for ten minutes; only when named."""
 
 from orac_bench.plugin import GridPoint, Orac
-
 from orac_bench.suites.grid import SUITES
 
 SUITE = SUITES["sustained"]
