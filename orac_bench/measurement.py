@@ -24,8 +24,8 @@ from orac_bench.targets import Target
 GIVE_UP_AFTER = 3
 """Failed rounds in a row after which the rest of a case is not tried: an Ollama that hangs would cost a night."""
 
-LUCK = frozenset({Flag.SHORT_OUTPUT, Flag.ABORTED})
-"""Flags that another seed may avoid; such rounds are tried again, at most as often as rounds were planned."""
+LUCK = frozenset({Flag.SHORT_OUTPUT, Flag.ABORTED, Flag.RELOADED})
+"""Flags that another seed, or a machine less busy, may avoid; such rounds are tried again, at most as often as rounds were planned."""
 
 
 @dataclass(kw_only=True)
