@@ -184,12 +184,11 @@ def _positive(text: str) -> float:
     return value
 
 
-def _length_of_time(text: str) -> str:
+def _length_of_time(text: str) -> float:
     try:
-        seconds(text)
+        return seconds(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not allowed: a time such as 90s, 10m or 1h is") from None
-    return text.strip()
 
 
 def _at_least(low: int) -> Callable[[str], int]:

@@ -140,9 +140,12 @@ class Door:
         """Leaves out the suites that were not asked for, and puts a model's cases together: loading is slow."""
         if self._bench is None:
             return
-        found_in = {found[1].suite.name for item in items if (found := _grid_point(item))}
-        named = next(iter(found_in)) if len(found_in) == 1 else None
-        unwanted = [item for item in items if (found := _grid_point(item)) and not self._bench.wants(found, named)]
+        suites = {found[1].suite.name for item in items if (found := _grid_point(item))}
+        named = next(iter(suites)) if len(suites) == 1 else None
+        wants = self._bench.wants
+        unwanted = [
+            item for item in items if _is_empty(item) or ((found := _grid_point(item)) and not wants(found, named))
+        ]
         if unwanted:
             self.config.hook.pytest_deselected(items=unwanted)
         kept = [item for item in items if item not in unwanted]
@@ -292,6 +295,16 @@ def _has_benchmarks(path: Path) -> bool:
 
 
 def _grid_point(item: pytest.Item) -> GridPoint | None:
+    found = _parameter(item)
+    return found if isinstance(found, tuple) else None
+
+
+def _is_empty(item: pytest.Item) -> bool:
+    """Whether it stands for a suite none of whose points can be measured; pytest makes one item of it all the same."""
+    found = _parameter(item)
+    return found is not None and not isinstance(found, tuple)
+
+
+def _parameter(item: pytest.Item) -> object:
     callspec = getattr(item, "callspec", None)
-    found: GridPoint | None = None if callspec is None else callspec.params.get("grid_point")
-    return found
+    return None if callspec is None else callspec.params.get("grid_point")

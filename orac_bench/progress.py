@@ -53,7 +53,8 @@ class Progress:
         self._plan = list(plan)
         self._shown = shown
         self._clock = clock
-        self._terminal = out.isatty()
+        with shown():
+            self._terminal = out.isatty()
         self._done_units = 0.0
         self._spent_s = 0.0
         self._number = 0

@@ -85,6 +85,8 @@ class Session:
     _targets: dict[str, Target] = field(default_factory=dict)
     _recipes: dict[tuple[str, int], Recipe] = field(default_factory=dict)
     _position: int = 0
+    _unmeasured: bool = False
+    """Whether there is a case that could not even begin, and so has no result."""
     _turns: Iterator[int] = field(default_factory=lambda: count(1))
 
     @contextmanager
@@ -96,10 +98,15 @@ class Session:
         However the block ends, the result's status is stored: done, failed, or interrupted where it was left by an
         exception that is no OracError. Raises OracError where the case cannot be measured, which is stored as well.
         """
-        target = self.target(candidate)
-        case = grid.case(point, model=target.name, model_digest=target.digest, parameters=target.parameters)
-        self._position += 1
-        result = self.store.begin_result(self.run.id, case, planned=point.planned, position=self._position)
+        try:
+            target = self.target(candidate)
+            case = grid.case(point, model=target.name, model_digest=target.digest, parameters=target.parameters)
+            self._position += 1
+            result = self.store.begin_result(self.run.id, case, planned=point.planned, position=self._position)
+        except OracError as error:
+            self._unmeasured = True
+            self.listener.note(f"{candidate.name} {point.suite.name} was not measured. {error}")
+            raise
         self.listener.case_started(case, warmup=point.warmup, rounds=point.rounds)
         measurement: Measurement | None = None
         try:
@@ -139,7 +146,10 @@ class Session:
         """Whether this run had finished the case before it was interrupted."""
         if not self.finished:
             return False
-        target = self.target(candidate)
+        try:
+            target = self.target(candidate)
+        except OracError:
+            return False  # `measuring` tells why
         case = grid.case(point, model=target.name, model_digest=target.digest, parameters=target.parameters)
         return case.key in self.finished
 
@@ -152,7 +162,7 @@ class Session:
     def end(self, *, interrupted: bool) -> Status:
         """Closes the run: interrupted where cases are missing, failed where one failed, else done. The status."""
         results = self.store.results(self.run.id, rounds=False)
-        failed = any(result.status is Status.FAILED for result in results)
+        failed = self._unmeasured or any(result.status is Status.FAILED for result in results)
         status = Status.INTERRUPTED if interrupted else Status.FAILED if failed else Status.DONE
         self.store.update_run(self.run.id, status=status, ended=_now())
         return status

@@ -94,7 +94,7 @@ def test_every_request_is_raw_new_from_its_first_token_and_never_asks_for_anothe
     assert [request["options"]["stop"] for request in sent] == [[]] * len(sent)
     firsts = [request["prompt"][0] for request in sent]
     probe = [place for place in range(1, len(sent)) if sent[place]["prompt"] == sent[place - 1]["prompt"]]
-    assert len(probe) == 1  # the cache probe alone sends a prompt twice
+    assert probe == [probe[0], probe[0] + 1]  # the cache probe alone sends a prompt again
     assert all(firsts[i] != firsts[i - 1] for i in range(1, len(sent)) if i not in probe)
     assert all(re.match(r"(\d ){8}", request["prompt"]) for request in sent)
     assert [request["options"]["seed"] for request in sent[-3:]] == [
@@ -129,7 +129,7 @@ def test_short_outputs_are_left_out_and_tried_again_as_often_as_rounds_were_plan
 
 def test_one_short_output_costs_one_more_round(tmp_path):
     short = stream(answer(["a", "a"], end=final(eval_count=2, prompt_eval_count=32, done_reason="stop")))
-    calibration, probe = [good()], [good(), good()]
+    calibration, probe = [good()], [good(), good(), good()]
     with playing(*calibration, *probe, short, good(), good()) as fake:
         settings = settings_for(fake.url, tmp_path)
         with a_session(settings) as (session, candidate):
@@ -143,7 +143,7 @@ def test_one_short_output_costs_one_more_round(tmp_path):
 
 def test_a_failed_round_is_kept_with_its_reason_and_the_others_go_on(tmp_path):
     died = error_reply(500, "model runner has unexpectedly stopped")
-    with playing(good(), good(), good(), died, good()) as fake:
+    with playing(*[good()] * 4, died, good()) as fake:
         settings = settings_for(fake.url, tmp_path)
         with a_session(settings) as (session, candidate):
             with session.measuring(candidate, a_point(rounds=3, warmup=0)) as measurement:
@@ -162,7 +162,7 @@ def test_a_failed_round_is_kept_with_its_reason_and_the_others_go_on(tmp_path):
 
 
 def test_after_three_failures_in_a_row_the_rest_of_a_case_is_not_tried(tmp_path):
-    with playing(good(), good(), good(), html_reply(status=502)) as fake:
+    with playing(*[good()] * 4, html_reply(status=502)) as fake:
         settings = settings_for(fake.url, tmp_path)
         with a_session(settings) as (session, candidate):
             with session.measuring(candidate, a_point(rounds=10, warmup=0)) as measurement:
@@ -179,7 +179,7 @@ def test_a_stream_without_its_end_is_failed_flagged_and_tried_again(tmp_path):
                 measure(measurement)  # already the calibration has no end
 
     cut = stream(answer(["a"])[:-1])
-    with playing(good(), good(), good(), cut, good()) as fake:
+    with playing(*[good()] * 4, cut, good()) as fake:
         settings = settings_for(fake.url, tmp_path)
         with a_session(settings) as (session, candidate):
             with session.measuring(candidate, a_point(rounds=1, warmup=0)) as measurement:

@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import orac_bench
-from orac_bench.errors import MissingPrerequisite
+from orac_bench.bench import Bench
+from orac_bench.errors import MissingPrerequisite, OllamaError
 from orac_bench.settings import Settings, checkout
 from orac_bench.store.export import document
 from orac_bench.store.store import open_store
@@ -26,8 +27,13 @@ def bench(settings: Settings, arguments: argparse.Namespace) -> int:
     """Measures, prints what came of it, and says where it is."""
     from orac_bench.plugin import measure
 
-    with _pytest_unheard() as said:
-        code, run_id = measure(_pytest_arguments(settings, arguments))
+    try:
+        if arguments.resume is None:
+            Bench.asked(settings, _options(arguments))  # a wrong wish is told here, without pytest's words
+        with _pytest_unheard() as said:
+            code, run_id = measure(_pytest_arguments(settings, arguments))
+    except OllamaError as error:  # before any round: an Ollama that answers is a prerequisite
+        raise MissingPrerequisite(error.what, next=error.next) from error
     status = EXIT_STATUS.get(code, 1)
     if status == 130:
         print("orac: interrupted", file=sys.stderr)
@@ -76,14 +82,25 @@ def _pytest_arguments(settings: Settings, arguments: argparse.Namespace) -> list
         with open_store(settings.database_url, write=False) as store:
             run = store.run(store.resolve(arguments.resume))
         return [*fixed, *run.arguments, f"--orac-resume={run.id}"]
-    given: list[tuple[str, object]] = [("model", name) for name in arguments.models]
-    given += [("suite", name) for name in arguments.suite]
-    given += [("prompt-tokens", length) for length in arguments.prompt_tokens or ()]
-    given += [(name, getattr(arguments, name.replace("-", "_"))) for name in _SINGLE]
-    return [*fixed, *(f"--orac-{option}={value}" for option, value in given if value is not None)]
+    given = [
+        (option, value)
+        for option, values in _options(arguments).items()
+        for value in (values if isinstance(values, list) else [values])
+    ]
+    return [*fixed, *(f"--{option.replace('_', '-')}={value}" for option, value in given if value is not None)]
 
 
-_SINGLE = ("rounds", "warmup", "output-tokens", "time-limit", "prompt-file", "note")
+def _options(arguments: argparse.Namespace) -> dict[str, object]:
+    """The wish by the names of pytest's options."""
+    return {
+        "orac_model": arguments.models,
+        "orac_suite": arguments.suite,
+        "orac_prompt_tokens": arguments.prompt_tokens,
+        **{f"orac_{name}": getattr(arguments, name) for name in _SINGLE},
+    }
+
+
+_SINGLE = ("rounds", "warmup", "output_tokens", "time_limit", "prompt_file", "note")
 
 
 @contextmanager
