@@ -14,9 +14,9 @@ from importlib import import_module
 from pathlib import Path
 
 from orac_bench import __version__
+from orac_bench.arguments import at_least, length_of_time
 from orac_bench.errors import OracError
 from orac_bench.settings import Settings, database_url, read_settings
-from orac_bench.units import seconds
 
 EXAMPLES = """\
 examples:
@@ -87,7 +87,7 @@ def parser() -> argparse.ArgumentParser:
     command("models", "models", "List the GGUF files, ready or refused", example="orac models --json", store=False)
     _bench(command("bench", "bench", "Measure models", example="orac bench phi-2 --suite decode --rounds 20"))
     listed = command("list", "runs", "List runs, newest first", example="orac list --limit 5")
-    listed.add_argument("--limit", type=_at_least(1), default=20, metavar="N", help="how many (default 20)")
+    listed.add_argument("--limit", type=at_least(1), default=20, metavar="N", help="how many (default 20)")
     listed.add_argument("--before", metavar="RUN", help="only runs older than this one")
     shown = command("show", "runs", "Show one run: conditions, results, flags", example="orac show latest --rounds")
     shown.add_argument("run", metavar="RUN", help="an id, latest, or latest~2")
@@ -103,7 +103,7 @@ def parser() -> argparse.ArgumentParser:
     imported.add_argument("file", metavar="FILE", help="made by orac export --format json")
     checked = command("selfcheck", "selfcheck", "Measure ORAC's own error and overhead", example="orac selfcheck")
     checked.add_argument("--model", metavar="M", help="for the overhead (default: the smallest that is there)")
-    checked.add_argument("--rounds", type=_at_least(2), default=20, metavar="N", help="pairs of rounds (default 20)")
+    checked.add_argument("--rounds", type=at_least(2), default=20, metavar="N", help="pairs of rounds (default 20)")
     _telemetry(command("telemetry", "telemetry", "What the board's sensors tell", example=_CALIBRATE, store=False))
     _database(command("db", "database", "Look after the store", example="orac db backup orac-2026.db"))
     return top
@@ -118,11 +118,11 @@ def _bench(bench: argparse.ArgumentParser) -> None:
     add("models", nargs="*", metavar="MODEL", help="names of `orac models` (default: all)")
     suites = "first_token, decode, prompt_length, cold_load; sustained, only when named"
     add("--suite", action="append", default=[], metavar="NAME", help=suites)
-    add("--rounds", type=_at_least(1), metavar="N", help="counted rounds a case (default: the suite's, 6 or 10)")
-    add("--warmup", type=_at_least(0), metavar="N", help="warm-up rounds a case (default: the suite's, 0 to 2)")
-    add("--output-tokens", type=_at_least(1), metavar="N", help="tokens to write (default: the suite's, 16 or 128)")
-    add("--prompt-tokens", type=_at_least(1), action="append", metavar="N", help="prompt length; may be repeated")
-    add("--time-limit", type=_length_of_time, metavar="T", help="of the suite sustained (default: 10m)")
+    add("--rounds", type=at_least(1), metavar="N", help="counted rounds a case (default: the suite's, 6 or 10)")
+    add("--warmup", type=at_least(0), metavar="N", help="warm-up rounds a case (default: the suite's, 0 to 2)")
+    add("--output-tokens", type=at_least(1), metavar="N", help="tokens to write (default: the suite's, 16 or 128)")
+    add("--prompt-tokens", type=at_least(1), action="append", metavar="N", help="prompt length; may be repeated")
+    add("--time-limit", type=length_of_time, metavar="T", help="of the suite sustained (default: 10m)")
     add("--prompt-file", metavar="F", help="take the prompt from a file instead of a length")
     add("--note", metavar="TEXT", help="a note, kept with the run")
     add("--resume", metavar="RUN", help="go on with an interrupted run at its first unfinished case")
@@ -141,7 +141,7 @@ def _telemetry(telemetry: argparse.ArgumentParser) -> None:
         made[name].set_defaults(function=name)
         made[name].add_argument("--json", action="store_true", help="print JSON")
     watch, energy = made["watch"], made["energy"]
-    watch.add_argument("--count", type=_at_least(1), metavar="N", help="end after N readings")
+    watch.add_argument("--count", type=at_least(1), metavar="N", help="end after N readings")
     watch.add_argument("--interval", type=_positive, default=1.0, metavar="S", help="seconds between them (default 1)")
     made["parse"].add_argument("file", metavar="FILE", help="a log of tegrastats, - for standard input")
     energy.add_argument("file", metavar="FILE", help='a log of tegrastats, or JSON lines {"t_s", "rails_w"}')
@@ -182,23 +182,6 @@ def _positive(text: str) -> float:
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text!r} is not allowed: a number above 0 is")
     return value
-
-
-def _length_of_time(text: str) -> float:
-    try:
-        return seconds(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not allowed: a time such as 90s, 10m or 1h is") from None
-
-
-def _at_least(low: int) -> Callable[[str], int]:
-    def number(text: str) -> int:
-        value = int(text) if text.lstrip("+-").isdigit() else low - 1
-        if value < low:
-            raise argparse.ArgumentTypeError(f"{text!r} is not allowed: a whole number from {low} on is")
-        return value
-
-    return number
 
 
 if __name__ == "__main__":

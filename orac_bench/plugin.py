@@ -5,11 +5,10 @@ What must never live here: how a round is measured (measurement.py) or timed (pe
 
 from __future__ import annotations
 
-import argparse
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orac_bench import pedantic
+from orac_bench.arguments import at_least, length_of_time
 from orac_bench.bench import Bench, GridPoint
 from orac_bench.errors import OracError
 from orac_bench.progress import Progress
@@ -27,7 +27,6 @@ from orac_bench.settings import read_settings
 from orac_bench.store.store import open_store
 from orac_bench.suites.grid import SUITES, Suite
 from orac_bench.tables import next_steps, results_table
-from orac_bench.units import seconds
 
 if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture
@@ -240,29 +239,6 @@ def measure(arguments: list[str]) -> tuple[int, str | None]:
     if watch.door is not None and watch.door.error is not None:
         raise watch.door.error
     return int(code), None if watch.door is None else watch.door.run
-
-
-def at_least(low: int) -> Callable[[str], int]:
-    """A parser of whole numbers from `low` on, for argparse and pytest."""
-
-    def number(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            value = low - 1
-        if value < low:
-            raise argparse.ArgumentTypeError(f"{text!r} is not allowed: a whole number from {low} on is")
-        return value
-
-    return number
-
-
-def length_of_time(text: str) -> float:
-    """A parser of "90s" and "10m" to seconds, for argparse and pytest."""
-    try:
-        return seconds(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not allowed: a time such as 90s, 10m or 1h is") from None
 
 
 @contextmanager

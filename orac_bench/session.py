@@ -93,8 +93,7 @@ class Session:
     def measuring(self, candidate: Candidate, point: grid.Point, *, last: bool = True) -> Iterator[Measurement]:
         """A case, ready for its rounds: the model loaded alone, the prompt calibrated, the result row written.
 
-        Power at rest, with the model in memory, is measured before the first case of a model, and again after its
-        `last`. Both are facts of the result.
+        Power at rest is measured before the first case of a model and after its `last`: facts of the result.
         However the block ends, the result's status is stored: done, failed, or interrupted where it was left by an
         exception that is no OracError. Raises OracError where the case cannot be measured, which is stored as well.
         """

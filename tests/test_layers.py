@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = "orac_bench"
 
 LEVELS: tuple[tuple[str, ...], ...] = (
-    ("errors", "units", "settings"),
+    ("errors", "units", "settings", "arguments"),
     ("records", "metrics"),
     ("ollama", "models", "telemetry", "stats"),
     ("store",),
