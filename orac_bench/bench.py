@@ -59,6 +59,7 @@ class Bench:
                 output_tokens=_number(options, "orac_output_tokens"),
                 prompt_tokens=lengths or None,
                 prompt_sha256=None if prompt is None else hashlib.sha256(prompt.encode()).hexdigest(),
+                time_limit_s=_seconds(options, "orac_time_limit"),
             ),
             prompt=prompt,
             note=_text(options, "orac_note"),
@@ -88,9 +89,12 @@ class Bench:
                 named.append((f"{candidate.name}{length}", (candidate, point)))
         return named
 
-    def wants(self, grid_point: GridPoint) -> bool:
-        """Whether the point's suite is one of those that were asked for."""
-        return not self.suites or grid_point[1].suite.name in self.suites
+    def wants(self, grid_point: GridPoint, named: str | None = None) -> bool:
+        """Whether the point's suite is asked for: by an option, or as the one that is `named` by its file."""
+        suite = grid_point[1].suite
+        if self.suites:
+            return suite.name in self.suites
+        return not suite.only_when_named or suite.name == named
 
     def order(self, grid_point: GridPoint) -> tuple[int, int, int]:
         """Where a point comes: by model, then by suite, then by length, so that each model is loaded once."""
@@ -126,6 +130,7 @@ class Bench:
             ("--orac-rounds", wishes.rounds),
             ("--orac-warmup", wishes.warmup),
             ("--orac-output-tokens", wishes.output_tokens),
+            ("--orac-time-limit", None if wishes.time_limit_s is None else f"{wishes.time_limit_s:g}s"),
             ("--orac-prompt-file", self.prompt_file),
             ("-k", keyword or None),
         ]
@@ -144,6 +149,11 @@ def _listed(options: Mapping[str, object], key: str) -> list[object]:
 def _number(options: Mapping[str, object], key: str) -> int | None:
     value = options.get(key)
     return value if isinstance(value, int) else None
+
+
+def _seconds(options: Mapping[str, object], key: str) -> float | None:
+    value = options.get(key)
+    return value if isinstance(value, float) else None
 
 
 def _text(options: Mapping[str, object], key: str) -> str | None:

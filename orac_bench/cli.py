@@ -14,6 +14,7 @@ from importlib import import_module
 from pathlib import Path
 
 from orac_bench import __version__
+from orac_bench.arguments import at_least, length_of_time
 from orac_bench.errors import OracError
 from orac_bench.settings import Settings, database_url, read_settings
 
@@ -86,7 +87,7 @@ def parser() -> argparse.ArgumentParser:
     command("models", "models", "List the GGUF files, ready or refused", example="orac models --json", store=False)
     _bench(command("bench", "bench", "Measure models", example="orac bench phi-2 --suite decode --rounds 20"))
     listed = command("list", "runs", "List runs, newest first", example="orac list --limit 5")
-    listed.add_argument("--limit", type=_at_least(1), default=20, metavar="N", help="how many (default 20)")
+    listed.add_argument("--limit", type=at_least(1), default=20, metavar="N", help="how many (default 20)")
     listed.add_argument("--before", metavar="RUN", help="only runs older than this one")
     shown = command("show", "runs", "Show one run: conditions, results, flags", example="orac show latest --rounds")
     shown.add_argument("run", metavar="RUN", help="an id, latest, or latest~2")
@@ -102,25 +103,59 @@ def parser() -> argparse.ArgumentParser:
     imported.add_argument("file", metavar="FILE", help="made by orac export --format json")
     checked = command("selfcheck", "selfcheck", "Measure ORAC's own error and overhead", example="orac selfcheck")
     checked.add_argument("--model", metavar="M", help="for the overhead (default: the smallest that is there)")
-    checked.add_argument("--rounds", type=_at_least(2), default=20, metavar="N", help="pairs of rounds (default 20)")
+    checked.add_argument("--rounds", type=at_least(2), default=20, metavar="N", help="pairs of rounds (default 20)")
+    _telemetry(command("telemetry", "telemetry", "What the board's sensors tell", example=_CALIBRATE, store=False))
     _database(command("db", "database", "Look after the store", example="orac db backup orac-2026.db"))
     return top
 
 
+_CALIBRATE = "orac telemetry calibrate --source replay:tegrastats.log"
 _EXPORT = "orac export latest --format csv -o run.csv"
 
 
 def _bench(bench: argparse.ArgumentParser) -> None:
     add = bench.add_argument
     add("models", nargs="*", metavar="MODEL", help="names of `orac models` (default: all)")
-    add("--suite", action="append", default=[], metavar="NAME", help="first_token, decode, prompt_length, cold_load")
-    add("--rounds", type=_at_least(1), metavar="N", help="counted rounds a case (default: the suite's, 6 or 10)")
-    add("--warmup", type=_at_least(0), metavar="N", help="warm-up rounds a case (default: the suite's, 0 to 2)")
-    add("--output-tokens", type=_at_least(1), metavar="N", help="tokens to write (default: the suite's, 16 or 128)")
-    add("--prompt-tokens", type=_at_least(1), action="append", metavar="N", help="prompt length; may be repeated")
+    suites = "first_token, decode, prompt_length, cold_load; sustained, only when named"
+    add("--suite", action="append", default=[], metavar="NAME", help=suites)
+    add("--rounds", type=at_least(1), metavar="N", help="counted rounds a case (default: the suite's, 6 or 10)")
+    add("--warmup", type=at_least(0), metavar="N", help="warm-up rounds a case (default: the suite's, 0 to 2)")
+    add("--output-tokens", type=at_least(1), metavar="N", help="tokens to write (default: the suite's, 16 or 128)")
+    add("--prompt-tokens", type=at_least(1), action="append", metavar="N", help="prompt length; may be repeated")
+    add("--time-limit", type=length_of_time, metavar="T", help="of the suite sustained (default: 10m)")
     add("--prompt-file", metavar="F", help="take the prompt from a file instead of a length")
     add("--note", metavar="TEXT", help="a note, kept with the run")
     add("--resume", metavar="RUN", help="go on with an interrupted run at its first unfinished case")
+
+
+def _telemetry(telemetry: argparse.ArgumentParser) -> None:
+    actions = telemetry.add_subparsers(metavar="watch|parse|energy|calibrate", required=True)
+    made = {}
+    for name, text in (
+        ("watch", "print readings as they come, one line each"),
+        ("parse", "turn recorded lines of tegrastats into JSON lines"),
+        ("energy", "print the energy of a window of a recorded log"),
+        ("calibrate", "fit the power sensor's lag from steps of load"),
+    ):
+        made[name] = actions.add_parser(name, help=text, description=text.capitalize(), allow_abbrev=False)
+        made[name].set_defaults(function=name)
+        made[name].add_argument("--json", action="store_true", help="print JSON")
+    watch, energy = made["watch"], made["energy"]
+    watch.add_argument("--count", type=at_least(1), metavar="N", help="end after N readings")
+    watch.add_argument("--interval", type=_positive, default=1.0, metavar="S", help="seconds between them (default 1)")
+    made["parse"].add_argument("file", metavar="FILE", help="a log of tegrastats, - for standard input")
+    energy.add_argument("file", metavar="FILE", help='a log of tegrastats, or JSON lines {"t_s", "rails_w"}')
+    for option, dest, text in (
+        ("--from", "start", "where the window begins, in s"),
+        ("--to", "end", "where it ends, in s"),
+    ):
+        energy.add_argument(option, dest=dest, type=float, required=True, metavar="S", help=text)
+    energy.add_argument("--rail", metavar="NAME", help="the rail (default: the module's, such as VDD_IN)")
+    energy.add_argument("--idle-from", dest="idle_start", type=float, metavar="S", help="where an idle window begins")
+    energy.add_argument("--idle-to", dest="idle_end", type=float, metavar="S", help="where it ends")
+    energy.add_argument("--tau", type=float, metavar="S", help="the sensor's lag (default: ORAC_SENSOR_LAG_S)")
+    energy.add_argument("--interval", type=_positive, metavar="S", help="seconds between lines that print no time")
+    made["calibrate"].add_argument("--source", metavar="S", help="as ORAC_TELEMETRY, also replay:FILE")
 
 
 def _database(db: argparse.ArgumentParser) -> None:
@@ -139,14 +174,14 @@ def _database(db: argparse.ArgumentParser) -> None:
             action.add_argument("path", metavar="PATH", help="the new file")
 
 
-def _at_least(low: int) -> Callable[[str], int]:
-    def number(text: str) -> int:
-        value = int(text) if text.lstrip("+-").isdigit() else low - 1
-        if value < low:
-            raise argparse.ArgumentTypeError(f"{text!r} is not allowed: a whole number from {low} on is")
-        return value
-
-    return number
+def _positive(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not allowed: a number above 0 is")
+    return value
 
 
 if __name__ == "__main__":

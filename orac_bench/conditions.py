@@ -13,7 +13,9 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from orac_bench.models.meminfo import available_b, total_b
 from orac_bench.records import Conditions, Json
+from orac_bench.telemetry.board import board_facts
 
 PLACES = frozenset({"OLLAMA_HOST", "OLLAMA_MODELS", "HOME", "OLLAMA_ORIGINS"})
 """Settings of the server that say where it is, not how it works."""
@@ -50,24 +52,29 @@ def server_facts(*, version: str, supervised: bool, environment: Mapping[str, st
 
 
 def host_facts(root: Path = Path("/")) -> dict[str, Json]:
-    """What decides how fast this machine is: board, processor, cores, memory, kernel. None where it is not told."""
+    """What decides how fast this machine is: board, processor, cores, memory, kernel, power mode, clocks, swap.
+
+    None where it is not told.
+    """
     return {
         "machine": platform.machine(),
         "board": _first(root / "proc/device-tree/model") or _first(root / "sys/devices/virtual/dmi/id/product_name"),
         "cpu": _field(root / "proc/cpuinfo", "model name"),
         "cpus": os.cpu_count(),
-        "memory_total_b": _kib(root / "proc/meminfo", "MemTotal"),
-        "kernel": platform.release(),
+        "memory_total_b": total_b(root),
+        "kernel": _first(root / "proc/sys/kernel/osrelease"),
+        **board_facts(root),
     }
 
 
-def volatile_facts(root: Path = Path("/")) -> dict[str, Json]:
-    """What changes from minute to minute: time since boot, load, free memory and swap."""
+def volatile_facts(root: Path = Path("/"), *, celsius: float | None = None) -> dict[str, Json]:
+    """What changes from minute to minute: time since boot, load, free memory and swap, and the hottest zone."""
     uptime, load = _first(root / "proc/uptime"), _first(root / "proc/loadavg")
     return {
         "uptime_s": float(uptime.split()[0]) if uptime else None,
         "load_1min": float(load.split()[0]) if load else None,
-        "memory_available_b": _kib(root / "proc/meminfo", "MemAvailable"),
+        "memory_available_b": available_b(root),
+        "temperature_start_celsius": celsius,
         "swap_free_b": _kib(root / "proc/meminfo", "SwapFree"),
     }
 

@@ -17,10 +17,17 @@ from orac_bench.candidates import find_candidates
 from orac_bench.errors import OracError, StoreMissing
 from orac_bench.lock import holder
 from orac_bench.models.meminfo import available_b
+from orac_bench.observer import has_gpu
 from orac_bench.ollama.client import Client
 from orac_bench.ollama.locate import find_ollama, program_version
 from orac_bench.settings import Settings, misspelt
 from orac_bench.store.store import open_store
+from orac_bench.telemetry.auto import choose
+from orac_bench.telemetry.board import board_facts
+from orac_bench.telemetry.cautions import cautions, has_desktop
+from orac_bench.telemetry.gate import hottest
+from orac_bench.telemetry.sources import linux
+from orac_bench.telemetry.sources.files import HeldFiles
 from orac_bench.units import Unit
 from orac_bench.units import format as written
 
@@ -59,6 +66,9 @@ def examine(settings: Settings, environ: Mapping[str, str], *, root: Path = Path
         _disk(settings),
         _memory(root),
         _idle(root),
+        *_telemetry(settings),
+        *_cautions(settings),
+        *_gpu_use(settings, on_gpu=has_gpu(root)),
         _lock(settings),
     ]
 
@@ -180,6 +190,56 @@ def _idle(root: Path) -> Check:
             next="See which with: top",
         )
     return Check(name="load", state=State.OK, detail=f"{load:.1f}")
+
+
+def _telemetry(settings: Settings) -> Iterator[Check]:
+    """Each source of telemetry: whether it is taken, and why."""
+    try:
+        choice = choose(settings.telemetry, root=settings.sysfs_root, program=settings.tegrastats)
+    except OracError as error:
+        yield Check(name="telemetry", state=State.MISSING, detail=error.what, next=error.next)
+        return
+    for offer in choice.offers:
+        taken = "taken" if offer.taken else "not taken"
+        yield Check(name="telemetry", state=State.OK, detail=f"{offer.source} {taken}: {offer.why}")
+
+
+def _cautions(settings: Settings) -> Iterator[Check]:
+    """What spoils a measurement before it has begun. Little disk is a check of its own."""
+    root = settings.sysfs_root
+    zones = HeldFiles()
+    try:
+        linux.zones(zones, root)
+        celsius = hottest(zones.read())
+    finally:
+        zones.close()
+    found = cautions(board_facts(root), celsius=celsius, desktop=has_desktop(root), disk_free_b=None)
+    for caution in found:
+        yield Check(name=caution.name, state=State.WARNING, detail=caution.detail, next=caution.next)
+
+
+def _gpu_use(settings: Settings, *, on_gpu: bool) -> Iterator[Check]:
+    """A warning where this machine has a GPU and Ollama ran a model without it, now or in the last run."""
+    if not on_gpu:
+        return
+    idle: list[str] = []
+    try:
+        if settings.ollama_url is not None:
+            with Client(settings.ollama_url, idle_timeout_s=5.0) as client:
+                idle = [model.name for model in client.loaded() if model.offload_ratio == 0]
+        else:
+            with open_store(settings.database_url, write=False) as store:
+                results = store.results(store.resolve("latest"), rounds=False)
+            idle = [result.case.model for result in results if result.offload_ratio == 0]
+    except OracError:
+        return
+    if idle:
+        yield Check(
+            name="gpu",
+            state=State.WARNING,
+            detail=f"Ollama ran {', '.join(dict.fromkeys(idle))} on the CPU, not on the GPU.",
+            next="See why in Ollama's log: it names the libraries that it looked for.",
+        )
 
 
 def _lock(settings: Settings) -> Check:

@@ -7,19 +7,23 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
+from orac_bench.attempt import Attempt
 from orac_bench.engine import Engine
 from orac_bench.errors import OllamaError
 from orac_bench.metrics import Asked, cached_below_s, round_flags, round_metrics
 from orac_bench.models.meminfo import available_b
+from orac_bench.observer import Observer, Seen
 from orac_bench.ollama.call import Call
 from orac_bench.ollama.client import FOR_EVER
-from orac_bench.records import Case, Failure, Flag, Json, Phase, Round, RoundStatus
+from orac_bench.records import Case, Failure, Flag, Generation, Json, Phase, Round, RoundStatus
 from orac_bench.suites import grid, prompt
+from orac_bench.sustained import Minutes
 from orac_bench.targets import Target
+from orac_bench.telemetry.round import joules_per_token
 
 GIVE_UP_AFTER = 3
 """Failed rounds in a row after which the rest of a case is not tried: an Ollama that hangs would cost a night."""
@@ -27,26 +31,8 @@ GIVE_UP_AFTER = 3
 LUCK = frozenset({Flag.SHORT_OUTPUT, Flag.ABORTED, Flag.RELOADED})
 """Flags that another seed or a quieter moment may avoid; such rounds are tried again, at most as often as planned."""
 
-
-@dataclass(kw_only=True)
-class Attempt:
-    """One round on its way: what was asked, and the call. `call` is None where it could not be prepared."""
-
-    phase: Phase
-    index: int
-    seed: int
-    nonce: str
-    started: datetime
-    asked: Asked
-    call: Call | None = None
-    failure: Failure | None = None
-    available_b: int | None = None
-    cpu_s: float = 0.0
-
-    def send(self) -> None:
-        """The timed region."""
-        if self.call is not None:
-            self.call.send()
+NORMAL_WHEN_SUSTAINED = frozenset({Flag.THROTTLED, Flag.SHORT_OUTPUT})
+"""What a sustained run is there to show, or what does not matter to it; in it they only tell."""
 
 
 @dataclass(kw_only=True)
@@ -66,6 +52,9 @@ class Measurement:
     """What earlier cases of the run found out, by model digest and length."""
     keep_round: Callable[[Round], None]
     note: Callable[[str], None]
+    observer: Observer
+    offload_ratio: float | None = None
+    """The share of the model that was on the GPU when it was loaded for the case."""
     rounds: list[Round] = field(default_factory=list)
     facts: dict[str, Json] = field(default_factory=dict)
     _recipe: prompt.Recipe | None = None
@@ -73,6 +62,7 @@ class Measurement:
     _calibrated_s: float | None = None
     """How long the last prompt of the calibration, which was new and about as long, took to read."""
     _failed_in_a_row: int = 0
+    _minutes: Minutes | None = None
 
     def settle(self) -> None:
         """Finds the prompt of the wanted length, and what a cached prefill of it looks like.
@@ -101,7 +91,9 @@ class Measurement:
         return [round for round in self.rounds if round.counted]
 
     def tries_left(self) -> int:
-        """How many rounds to try again now: one for each that luck spoilt, within the bound."""
+        """How many rounds to add now: one for each that luck spoilt, within the bound; one while time is left."""
+        if self.point.time_s is not None:
+            return 0 if self.given_up or self._is_last(self.point.time_s) else 1
         measured = [round for round in self.rounds if round.phase is Phase.MEASURE]
         unlucky = [round for round in measured if round.flags & LUCK]
         missing = min(self.point.rounds - len(self.counted), len(unlucky))
@@ -114,6 +106,7 @@ class Measurement:
         A server that does not answer makes an attempt with a failure, which `keep` stores; a supervised one that has
         ended is started again first.
         """
+        started_hot = self.observer.cool() if self._minutes is None else False
         index = sum(round.phase is phase for round in self.rounds)
         seed = grid.round_seed(self.run_seed, self.case.key, phase.value, index)
         attempt = Attempt(
@@ -126,6 +119,7 @@ class Measurement:
         )
         try:
             attempt.call = self._call(attempt)
+            attempt.watch = self.observer.begin(started_hot=started_hot)
         except OllamaError as error:
             attempt.failure = Failure(code=error.code, message=str(error))
         gc.collect()
@@ -134,10 +128,11 @@ class Measurement:
         return attempt
 
     def keep(self, attempt: Attempt) -> Round:
-        """The round of a sent attempt, stored."""
+        """The round of a sent attempt, stored. The last one of a sustained run has its ratio."""
         cpu_s = time.process_time() - attempt.cpu_s
         gc.enable()
-        round = self._unsent(attempt) if attempt.call is None else self._sent(attempt, attempt.call, cpu_s)
+        generation = None if attempt.call is None else attempt.call.generation()
+        round = self._unsent(attempt) if generation is None else self._sent(attempt, generation, cpu_s)
         self._failed_in_a_row = self._failed_in_a_row + 1 if round.status is RoundStatus.FAILED else 0
         self.rounds.append(round)
         self.keep_round(round)
@@ -164,33 +159,72 @@ class Measurement:
         if self.point.suite.cold:
             engine.client.unload_all()
             attempt.available_b = available_b() if engine.local else None
-        elif engine.only(self.target.served_as) is None:
-            engine.client.unload_all()
-            engine.client.load(self.target.served_as)
+        else:
+            loaded = engine.only(self.target.served_as)
+            if loaded is None:
+                engine.client.unload_all()
+                loaded = engine.client.load(self.target.served_as)
+            attempt.offload_ratio = loaded.offload_ratio
         return engine.client.prepare(self.payload(attempt.nonce, attempt.seed))
 
-    def _sent(self, attempt: Attempt, call: Call, cpu_s: float) -> Round:
-        generation = call.generation()
+    def _sent(self, attempt: Attempt, generation: Generation, cpu_s: float) -> Round:
         metrics = round_metrics(generation, attempt.asked)
+        seen = self._seen(attempt, generation)
+        metrics |= seen.metrics | joules_per_token(seen.energy, metrics, warm=not attempt.asked.cold)
         metrics["client_cpu_s"] = cpu_s
         if attempt.available_b is not None and generation.failure is None:
             after = available_b()
             if after is not None:
                 metrics["model_memory_b"] = float(attempt.available_b - after)
+        flags, telling = round_flags(generation, attempt.asked) | seen.flags, seen.telling
+        if self.point.time_s is not None:
+            telling |= NORMAL_WHEN_SUSTAINED & flags
+            metrics |= self._sustained(generation, metrics, self.point.time_s)
+        ok = generation.failure is None
+        raw: dict[str, Json] = {**generation.raw, "nonce": attempt.nonce}
         return Round(
             index=attempt.index,
             phase=attempt.phase,
-            status=RoundStatus.OK if generation.failure is None else RoundStatus.FAILED,
+            status=RoundStatus.OK if ok else RoundStatus.FAILED,
             started=attempt.started,
             seed=attempt.seed,
-            metrics=metrics if generation.failure is None else {"client_cpu_s": cpu_s},
-            flags=round_flags(generation, attempt.asked),
+            metrics=metrics if ok else {"client_cpu_s": cpu_s},
+            flags=flags,
+            telling=telling if ok and attempt.phase is Phase.MEASURE else frozenset(),
             failure=generation.failure,
-            raw={**generation.raw, "nonce": attempt.nonce},
+            raw={**raw, "telemetry": seen.facts} if seen.facts else raw,
             arrivals_ns=tuple(
                 chunk.at_ns - generation.sent_ns for chunk in generation.chunks if chunk.text or chunk.thinking
             ),
         )
+
+    def _seen(self, attempt: Attempt, generation: Generation) -> Seen:
+        if attempt.watch is None:
+            return Seen()
+        ratio = self.offload_ratio if attempt.offload_ratio is None else attempt.offload_ratio
+        return self.observer.end(attempt.watch, generation, offload_ratio=ratio)
+
+    def _sustained(self, generation: Generation, metrics: Mapping[str, float], time_s: float) -> dict[str, float]:
+        """Adds a request to the minutes. The ratio where it was the last."""
+        if generation.done_ns is None:
+            return {}
+        if self._minutes is None:
+            self._minutes = Minutes(start_ns=generation.sent_ns)
+        since_ns = self._minutes.end_ns
+        self._minutes.add_request(generation, tokens=metrics.get("output_tokens"))
+        self._minutes.add_samples(self.observer.since(since_ns))
+        self.facts["reached_s"] = int(self.reached_s or 0)
+        self.facts["minutes"] = self._minutes.rows()
+        ratio = self._minutes.ratio() if self._is_last(time_s) else None
+        return {} if ratio is None else {"sustained_ratio": ratio}
+
+    def _is_last(self, time_s: float) -> bool:
+        return self.reached_s is not None and self.reached_s >= time_s
+
+    @property
+    def reached_s(self) -> float | None:
+        """How long requests have followed each other. None where no time is set, or none has ended yet."""
+        return None if self._minutes is None else self._minutes.reached_s
 
     def _unsent(self, attempt: Attempt) -> Round:
         return Round(

@@ -16,7 +16,7 @@ from orac_bench.records import Chunk, Flag, Generation, ServerTimings
 from orac_bench.units import Unit
 
 Better = Literal["lower", "higher"]
-Clock = Literal["client", "server", "host"]
+Clock = Literal["client", "server", "host", "board"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +36,7 @@ def _metric(key: str, unit: Unit, better: Better | None, label: str, formula: st
 
 
 _S, _RATE, _TOKENS, _B = Unit.SECOND, Unit.TOKENS_PER_SECOND, Unit.TOKEN, Unit.BYTE
+_J, _J_TOKEN, _C = Unit.JOULE, Unit.JOULES_PER_TOKEN, Unit.CELSIUS
 
 METRICS: Mapping[str, Metric] = dict(
     (
@@ -81,10 +82,49 @@ METRICS: Mapping[str, Metric] = dict(
         ),
         _metric("itl_p50_s", _S, "lower", "ITL p50", "median gap between tokens", "client"),
         _metric("itl_max_s", _S, "lower", "ITL max", "longest gap between tokens", "client"),
+        _metric("energy_j", _J, "lower", "Energy", "module power over the round, the sensor's lag undone", "board"),
+        _metric("energy_above_idle_j", _J, "lower", "Above idle", "energy minus idle power x duration", "board"),
+        _metric(
+            "joules_per_output_token",
+            _J_TOKEN,
+            "lower",
+            "J/token out",
+            "energy from first chunk to final record / (output tokens - 1)",
+            "board",
+        ),
+        _metric(
+            "joules_per_input_token",
+            _J_TOKEN,
+            "lower",
+            "J/token in",
+            "energy from request to first chunk / input tokens, of warm rounds with uncached prompts only",
+            "board",
+        ),
         _metric(
             "model_memory_b", _B, "lower", "Memory", "available memory before a verified load minus after it", "host"
         ),
+        _metric("ram_peak_b", _B, "lower", "RAM peak", "most memory in use on the machine within the round", "board"),
+        _metric(
+            "temperature_start_celsius",
+            _C,
+            "lower",
+            "Start",
+            "hottest zone at the last reading before the round",
+            "board",
+        ),
+        _metric("temperature_max_celsius", _C, "lower", "Hottest", "hottest zone within the round", "board"),
+        _metric("gpu_hz_mean", Unit.HERTZ, "higher", "GPU clock", "mean clock of the GPU within the round", "board"),
+        _metric("power_w_mean", Unit.WATT, "lower", "Power", "energy / duration of the round", "board"),
+        _metric(
+            "sustained_ratio",
+            Unit.RATIO,
+            "higher",
+            "Sustained",
+            "tokens/s of the last minute over the first, one a result",
+            "client",
+        ),
         _metric("client_cpu_s", _S, "lower", "Client CPU", "processor time of ORAC's process in the round", "host"),
+        _metric("sampler_cpu_s", _S, "lower", "Sampler CPU", "that of its telemetry thread, within the former", "host"),
     )
 )
 """Every metric that ORAC measures, in the order of tables."""

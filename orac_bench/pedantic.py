@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 from pytest_benchmark.stats import Metadata
 
-from orac_bench.measurement import Attempt, Measurement
+from orac_bench.attempt import Attempt
+from orac_bench.measurement import Measurement
 from orac_bench.metrics import METRICS
 from orac_bench.records import Phase
 from orac_bench.units import Unit

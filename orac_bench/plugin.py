@@ -5,11 +5,10 @@ What must never live here: how a round is measured (measurement.py) or timed (pe
 
 from __future__ import annotations
 
-import argparse
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orac_bench import pedantic
+from orac_bench.arguments import at_least, length_of_time
 from orac_bench.bench import Bench, GridPoint
 from orac_bench.errors import OracError
 from orac_bench.progress import Progress
@@ -46,12 +46,13 @@ class Orac:
         """Measures and stores every round. Fails the test, without a traceback, where one failed."""
         candidate, point = grid_point
         if self._benchmark.disabled:
-            point = replace(point, warmup=0, rounds=1)
+            point = replace(point, warmup=0, rounds=1, time_s=None)
         try:
             if self._session.has(candidate, point):
                 self._door.measured += 1
                 pytest.skip(f"run {self._session.run.id} had measured it before it was interrupted")
-            with self._session.measuring(candidate, point) as measurement:
+            last = not self._door.comes_again(candidate.name)
+            with self._session.measuring(candidate, point, last=last) as measurement:
                 pedantic.measure(measurement, self._benchmark)
         except OracError as error:
             self._door.measured += 1
@@ -87,6 +88,10 @@ class Door:
                 self.error = error
                 raise pytest.UsageError(str(error)) from error
         return self._bench
+
+    def comes_again(self, model: str) -> bool:
+        """Whether a case after the present one is of that model."""
+        return any(candidate.name == model for candidate, _ in self.planned[self.measured + 1 :])
 
     @property
     def quiet(self) -> bool:
@@ -134,8 +139,12 @@ class Door:
         """Leaves out the suites that were not asked for, and puts a model's cases together: loading is slow."""
         if self._bench is None:
             return
+        suites = {found[1].suite.name for item in items if (found := _grid_point(item))}
+        named = next(iter(suites)) if len(suites) == 1 else None
         wants = self._bench.wants
-        unwanted = [item for item in items if _is_empty(item) or ((found := _grid_point(item)) and not wants(found))]
+        unwanted = [
+            item for item in items if _is_empty(item) or ((found := _grid_point(item)) and not wants(found, named))
+        ]
         if unwanted:
             self.config.hook.pytest_deselected(items=unwanted)
         kept = [item for item in items if item not in unwanted]
@@ -206,6 +215,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--orac-warmup", type=at_least(0), metavar="N", help="warm-up rounds a case (default: the suite's)")
     add("--orac-output-tokens", type=at_least(1), metavar="N", help="tokens to write (default: the suite's)")
     add("--orac-prompt-tokens", type=at_least(1), action="append", metavar="N", help="prompt length; may be repeated")
+    add("--orac-time-limit", type=length_of_time, metavar="T", help="of the suite sustained (default: 10m)")
     add("--orac-prompt-file", metavar="FILE", help="take the prompt from FILE instead of a length")
     add("--orac-note", metavar="TEXT", help="a note, kept with the run")
     add("--orac-resume", metavar="RUN", help="go on with an interrupted run at its first unfinished case")
@@ -229,21 +239,6 @@ def measure(arguments: list[str]) -> tuple[int, str | None]:
     if watch.door is not None and watch.door.error is not None:
         raise watch.door.error
     return int(code), None if watch.door is None else watch.door.run
-
-
-def at_least(low: int) -> Callable[[str], int]:
-    """A parser of whole numbers from `low` on, for argparse and pytest."""
-
-    def number(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            value = low - 1
-        if value < low:
-            raise argparse.ArgumentTypeError(f"{text!r} is not allowed: a whole number from {low} on is")
-        return value
-
-    return number
 
 
 @contextmanager

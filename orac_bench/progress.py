@@ -19,6 +19,9 @@ from orac_bench.suites.grid import SUITES
 from orac_bench.units import format as written
 from orac_bench.units import span
 
+WHILE_SUSTAINED = ("decode_tokens_per_s", "temperature_max_celsius", "power_w_mean")
+"""What is shown of each request of a sustained run; its headline is only known at its end."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
@@ -58,6 +61,7 @@ class Progress:
         self._since = clock()
         self._planned = (0, 0)
         self._rounds: list[Round] = []
+        self._case: Case | None = None
 
     def note(self, text: str) -> None:
         """A line of its own."""
@@ -69,6 +73,7 @@ class Progress:
 
     def case_started(self, case: Case, *, warmup: int, rounds: int) -> None:
         """Begins a case."""
+        self._case = case
         self._number += 1
         self._since = self._clock()
         self._planned = (warmup, rounds)
@@ -80,7 +85,7 @@ class Progress:
         """Follows a round, on a terminal."""
         self._rounds.append(round)
         if self._terminal:
-            self._update(f"{self._head(case)}: {self._where(round)}{self._value(case, round)}{self._left()}")
+            self._update(f"{self._head(case)}: {self._where(case, round)}{self._value(case, round)}{self._left()}")
 
     def case_ended(self, case: Case, status: Status, failure: Failure | None) -> None:
         """Says what a case gave."""
@@ -100,8 +105,11 @@ class Progress:
         total = max(self._number, len(self._plan))
         return f"[{self._number:>{len(str(total))}}/{total}] {case.model} {case.suite} {case.workload.label}"
 
-    def _where(self, round: Round) -> str:
+    def _where(self, case: Case, round: Round) -> str:
         warmup, rounds = self._planned
+        limit_s = _time_limit_s(case)
+        if limit_s is not None:
+            return f"{span(self._reached_s())} of {span(limit_s)}"
         if round.phase is Phase.WARMUP:
             return f"warm-up {round.index + 1}/{warmup}"
         return f"round {round.index + 1}/{rounds}"
@@ -111,7 +119,7 @@ class Progress:
             return " failed"
         parts = [
             f"{METRICS[key].label} {written(round.metrics[key], METRICS[key].unit)}"
-            for key in SUITES[case.suite].headlines
+            for key in (SUITES[case.suite].headlines if _time_limit_s(case) is None else WHILE_SUSTAINED)
             if key in round.metrics
         ]
         return "".join(f", {part}" for part in parts)
@@ -130,7 +138,8 @@ class Progress:
         """How long the rest will take, from what the work so far took."""
         total = sum(work.units for work in self._plan)
         warmup, rounds = self._planned
-        within = len(self._rounds) / max(1, warmup + rounds)
+        limit_s = None if self._case is None else _time_limit_s(self._case)
+        within = len(self._rounds) / max(1, warmup + rounds) if limit_s is None else self._reached_s() / limit_s
         open_units = (
             self._plan[self._number - 1].units * min(within, 1.0) if 0 < self._number <= len(self._plan) else 0.0
         )
@@ -139,6 +148,13 @@ class Progress:
         if done <= 0 or done >= total or spent <= 0:
             return ""
         return f", about {span(spent * (total - done) / done)} left"
+
+    def _reached_s(self) -> float:
+        """From the first round's start to the last one's end."""
+        if not self._rounds:
+            return 0.0
+        last = self._rounds[-1]
+        return (last.started - self._rounds[0].started).total_seconds() + last.metrics.get("e2e_s", 0.0)
 
     def _update(self, text: str) -> None:
         with self._shown():
@@ -149,3 +165,9 @@ class Progress:
         with self._shown():
             self._out.write(f"\r\x1b[K{text}\n" if self._terminal else f"{text}\n")
             self._out.flush()
+
+
+def _time_limit_s(case: Case) -> float | None:
+    """The set time of a sustained run. None of other cases."""
+    limit_s = case.options.get("time_limit_s")
+    return float(limit_s) if isinstance(limit_s, (int, float)) else None

@@ -82,6 +82,10 @@ EXCLUDING = frozenset(
 )
 """Flags that leave a round out of every statistic. The others only tell."""
 
+ONLY_TELLING_AT_TIMES = frozenset({Flag.OVERCURRENT, Flag.THROTTLED, Flag.SHORT_OUTPUT})
+"""Excluding flags that only tell where they are normal: over-current events in MAXN_SUPER; and in a sustained run heat,
+which it is there to show, and requests that end early."""
+
 FLAG_TEXT: Mapping[Flag, str] = {
     Flag.SHORT_OUTPUT: "the model ended before it had written the wanted number of tokens",
     Flag.ABORTED: "the stream ended without its final record (Ollama stops a model that repeats itself)",
@@ -219,16 +223,20 @@ class Round:
     seed: int
     metrics: Mapping[str, float]
     flags: frozenset[Flag] = frozenset()
+    telling: frozenset[Flag] = frozenset()
+    """Those of ONLY_TELLING_AT_TIMES that do not exclude this round. Of a round that does not count anyway: none."""
     failure: Failure | None = None
     raw: Mapping[str, Json] = field(default_factory=dict)
-    """The server's own fields, and what was asked: prompt_tokens, output_tokens, nonce."""
+    """The server's own fields, and what was asked: prompt_tokens, output_tokens, nonce. Under `telemetry`: what
+    measured the energy and how, and the sentence of each flag that telemetry gave."""
     arrivals_ns: tuple[int, ...] = ()
     """Arrival of each chunk with text, in ns after the request was sent."""
 
     @property
     def counted(self) -> bool:
         """Whether the round is in the statistics."""
-        return self.phase is Phase.MEASURE and self.status is RoundStatus.OK and not self.flags & EXCLUDING
+        excluded = (self.flags - self.telling) & EXCLUDING
+        return self.phase is Phase.MEASURE and self.status is RoundStatus.OK and not excluded
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -289,7 +297,8 @@ class Result:
     status: Status
     planned: int
     done: int
-    """Counted rounds; warm-ups, failed and excluded ones are not among them."""
+    """Counted rounds; warm-ups, failed and excluded ones are not among them. Of a sustained run, where `planned` is
+    the time, the seconds reached."""
     offload_ratio: float | None
     """Share of the model on the GPU, 0 to 1; None where the server did not say."""
     facts: Mapping[str, Json]
@@ -301,3 +310,98 @@ class Result:
     started: datetime | None = None
     ended: datetime | None = None
     """UTC, None where not yet. The store sets both."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Core:
+    """A CPU core that is on. `hz` is None where the line gives no clock."""
+
+    load_ratio: float
+    hz: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Engine:
+    """A unit beside the CPU: GR3D, EMC, NVENC and so on. `load_ratio` is None where the line does not tell.
+
+    `hz` has one clock a cluster and is empty where none was printed. `off` is power-gated.
+    """
+
+    load_ratio: float | None
+    hz: tuple[int, ...]
+    off: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mts:
+    """What the code translation of Denver and Carmel cores costs, as a share of time."""
+
+    foreground_ratio: float
+    background_ratio: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Temperature:
+    """A thermal zone. `celsius` is None where the sensor is powered off; `peak_celsius` where none is printed."""
+
+    name: str
+    celsius: float | None
+    peak_celsius: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rail:
+    """A supply rail. `mean_w` and `peak_w` are since that tegrastats was started, never of a round."""
+
+    name: str
+    now_w: float
+    mean_w: float
+    peak_w: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """One line of tegrastats, in base units. `bad` says why it cannot be read, and then nothing else is known.
+
+    The names are the JSON keys of `orac telemetry parse`.
+    """
+
+    raw: str
+    bad: str | None = None
+    at: str | None = None
+    """Local time as printed, by tegrastats or by the logger before it."""
+    ram_used_b: int | None = None
+    ram_total_b: int | None = None
+    ram_lfb_blocks: int | None = None
+    """Count of the largest free blocks, each of `ram_lfb_block_b`."""
+    ram_lfb_block_b: int | None = None
+    swap_used_b: int | None = None
+    swap_total_b: int | None = None
+    swap_cached_b: int | None = None
+    iram_used_b: int | None = None
+    iram_total_b: int | None = None
+    cpus: tuple[Core | None, ...] = ()
+    """None for a core that is off."""
+    engines: Mapping[str, Engine] = field(default_factory=dict)
+    """By name without `_FREQ`."""
+    mts: Mts | None = None
+    temperatures: tuple[Temperature, ...] = ()
+    rails: tuple[Rail, ...] = ()
+    """As printed: a name may come twice, and power may be negative."""
+    unknown: tuple[str, ...] = ()
+    """Words that were not understood."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Energy:
+    """What a window cost. The values are None where `coverage_ratio` is below 0.9, the second one also without idle.
+
+    `method` says how it was had, for people: the form of the integral, or the counter.
+    """
+
+    energy_j: float | None
+    energy_above_idle_j: float | None
+    coverage_ratio: float
+    idle_w: float | None
+    tau_s: float
+    method: str

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -25,6 +26,7 @@ from orac_bench.lock import Holder, measuring_alone
 from orac_bench.measurement import Measurement
 from orac_bench.models.folder import discover
 from orac_bench.models.register import forget_missing
+from orac_bench.observer import Observer, observing
 from orac_bench.records import METRICS_VERSION, Case, Conditions, Failure, Json, Round, Run, Status
 from orac_bench.settings import Settings
 from orac_bench.store.store import Store, open_store
@@ -75,6 +77,9 @@ class Session:
     run: Run
     intent: Intent
     listener: Listener
+    observer: Observer
+    origin_ns: int
+    """When the run began, on the clock of samples."""
     finished: frozenset[str] = frozenset()
     """Keys of the cases that an interrupted run had finished before."""
     _targets: dict[str, Target] = field(default_factory=dict)
@@ -85,9 +90,10 @@ class Session:
     _turns: Iterator[int] = field(default_factory=lambda: count(1))
 
     @contextmanager
-    def measuring(self, candidate: Candidate, point: grid.Point) -> Iterator[Measurement]:
+    def measuring(self, candidate: Candidate, point: grid.Point, *, last: bool = True) -> Iterator[Measurement]:
         """A case, ready for its rounds: the model loaded alone, the prompt calibrated, the result row written.
 
+        Power at rest is measured before the first case of a model and after its `last`: facts of the result.
         However the block ends, the result's status is stored: done, failed, or interrupted where it was left by an
         exception that is no OracError. Raises OracError where the case cannot be measured, which is stored as well.
         """
@@ -95,7 +101,7 @@ class Session:
             target = self.target(candidate)
             case = grid.case(point, model=target.name, model_digest=target.digest, parameters=target.parameters)
             self._position += 1
-            result = self.store.begin_result(self.run.id, case, planned=point.rounds, position=self._position)
+            result = self.store.begin_result(self.run.id, case, planned=point.planned, position=self._position)
         except OracError as error:
             self._unmeasured = True
             self.listener.note(f"{candidate.name} {point.suite.name} was not measured. {error}")
@@ -113,11 +119,15 @@ class Session:
                 turns=self._turns,
                 given=self.intent.prompt,
                 recipes=self._recipes,
-                keep_round=lambda round: self._keep(result, case, round),
+                keep_round=lambda round: self._keep(result, measurement, round),
                 note=self.listener.note,
+                observer=self.observer,
+                offload_ratio=loaded.offload_ratio,
             )
             measurement.settle()
+            self.observer.rest_with(target.digest)
             yield measurement
+            facts |= self.observer.run_facts(last=last and not measurement.given_up)
         except StoreError:
             raise
         except OracError as error:
@@ -128,7 +138,7 @@ class Session:
             raise
         failure = measurement.verdict()
         status = Status.DONE if failure is None else Status.FAILED
-        ratio = None if loaded is None else loaded.offload_ratio
+        ratio = loaded.offload_ratio
         self._close(result, case, status, {**facts, **measurement.facts}, failure, offload_ratio=ratio)
 
     def has(self, candidate: Candidate, point: grid.Point) -> bool:
@@ -164,9 +174,20 @@ class Session:
         except OracError as error:
             self.listener.note(f"The run's end could not be stored. {error}")
 
-    def _keep(self, result: int, case: Case, round: Round) -> None:
-        self.store.add_round(result, round)
-        self.listener.round_kept(case, round)
+    def keep_readings(self) -> None:
+        """Stores what telemetry has told since the last time. That it cannot be stored costs no round."""
+        samples = self.observer.take()
+        try:
+            self.store.add_readings(self.run.id, samples, origin_ns=self.origin_ns)
+        except OracError as error:
+            self.listener.note(f"{len(samples)} readings could not be stored: {error}")
+
+    def _keep(self, result: int, measurement: Measurement | None, round: Round) -> None:
+        assert measurement is not None
+        reached_s = measurement.reached_s
+        self.store.add_round(result, round, done=None if reached_s is None else int(reached_s))
+        self.keep_readings()
+        self.listener.round_kept(measurement.case, round)
 
     def _close(
         self,
@@ -198,17 +219,29 @@ def open_session(
         store.mark_interrupted(is_alive)
         engine = stack.enter_context(running_engine(settings, environ, note=listener.note))
         facts = server_facts(version=engine.version, supervised=engine.supervised, environment=engine.environment)
-        now = conditions(host_facts(), facts, volatile_facts())
+        root = settings.sysfs_root
+        observer = stack.enter_context(observing(settings, local=engine.local, note=listener.note))
+        now = conditions(host_facts(root), facts, volatile_facts(root, celsius=observer.start_celsius))
         if engine.supervised and engine.store is not None:
             forget_missing(engine.store, discover(models_folder(settings)))
         run, finished = _begin(store, intent, now)
+        store.fold_readings(older_than_days=settings.telemetry_keep_days)
         session = Session(
-            settings=settings, store=store, engine=engine, run=run, intent=intent, listener=listener, finished=finished
+            settings=settings,
+            store=store,
+            engine=engine,
+            run=run,
+            intent=intent,
+            listener=listener,
+            observer=observer,
+            origin_ns=time.monotonic_ns() - round((_now() - run.started).total_seconds() * 1e9),
+            finished=finished,
         )
         try:
             yield session
         finally:
             session.close()
+            session.keep_readings()
 
 
 def is_alive(pid: int) -> bool:

@@ -37,6 +37,20 @@ class Settings:
     """Where rounds are kept, as a SQLAlchemy URL. Only `sqlite:` for now."""
     idle_timeout_s: float
     """The longest silence of Ollama that is waited for."""
+    telemetry: str
+    """`auto`, `off`, or a list of sources: TELEMETRY_SOURCES and `replay:FILE`."""
+    tegrastats: str | None
+    """The program to read from. None: `tegrastats` on PATH."""
+    sysfs_root: Path
+    """Where `sys/`, `proc/` and `etc/` are looked for."""
+    sensor_lag_s: float
+    """The lag of the board's power sensor; counters of energy have none."""
+    gate_celsius: float
+    """A round starts at most this far above the temperature at which its run began."""
+    gate_limit_s: float
+    """The longest wait for that."""
+    telemetry_keep_days: float
+    """Then readings are folded to minutes."""
 
     @property
     def database_path(self) -> Path:
@@ -72,6 +86,13 @@ def read_settings(environ: Mapping[str, str] | None = None, *, folder: Path | No
         home=home,
         database_url=database_url(given.get("ORAC_DATABASE_URL"), home=home, folder=folder),
         idle_timeout_s=_number("ORAC_IDLE_TIMEOUT_S", given, default=120.0, low=1.0, high=86_400.0),
+        telemetry=telemetry(given.get("ORAC_TELEMETRY", "auto")),
+        tegrastats=_program(given.get("ORAC_TEGRASTATS"), environ),
+        sysfs_root=_path(given.get("ORAC_SYSFS_ROOT"), environ) or Path("/"),
+        sensor_lag_s=_number("ORAC_SENSOR_LAG_S", given, default=0.52, low=0.0, high=10.0),
+        gate_celsius=_number("ORAC_GATE_CELSIUS", given, default=3.0, low=0.0, high=100.0),
+        gate_limit_s=_number("ORAC_GATE_LIMIT_S", given, default=300.0, low=0.0, high=86_400.0),
+        telemetry_keep_days=_number("ORAC_TELEMETRY_KEEP_DAYS", given, default=30.0, low=0.0, high=36_500.0),
     )
 
 
@@ -90,8 +111,33 @@ NAMES = (
     "ORAC_HOME",
     "ORAC_DATABASE_URL",
     "ORAC_IDLE_TIMEOUT_S",
+    "ORAC_TELEMETRY",
+    "ORAC_TEGRASTATS",
+    "ORAC_SYSFS_ROOT",
+    "ORAC_SENSOR_LAG_S",
+    "ORAC_GATE_CELSIUS",
+    "ORAC_GATE_LIMIT_S",
+    "ORAC_TELEMETRY_KEEP_DAYS",
 )
 """The variables that this version reads."""
+
+TELEMETRY_SOURCES = ("tegrastats", "sysfs", "jtop", "nvml", "host")
+"""What ORAC_TELEMETRY may list, beside `auto`, `off` and `replay:FILE`."""
+
+
+def telemetry(wanted: str) -> str:
+    """`wanted`, as ORAC_TELEMETRY gives it. Raises SettingError for a word that is no source."""
+    words = [word.strip() for word in wanted.split(",")]
+    alone = ("auto", "off")
+    wrong = [word for word in words if word not in (*alone, *TELEMETRY_SOURCES) and not word.startswith("replay:")]
+    wrong += [word for word in words if word == "replay:" or (word in alone and len(words) > 1)]
+    if wrong:
+        raise SettingError(
+            f"ORAC_TELEMETRY is {_shown(wanted)}; {wrong[0]!r} is not allowed there. "
+            f"Allowed are auto, off, or a list of {', '.join(TELEMETRY_SOURCES)} and replay:FILE.",
+            next="For example: ORAC_TELEMETRY=auto",
+        )
+    return wanted
 
 
 def database_url(value: str | None, *, home: Path, folder: Path) -> str:
@@ -131,6 +177,11 @@ def _home(value: str | None, environ: Mapping[str, str]) -> Path:
 
 def _path(value: str | None, environ: Mapping[str, str]) -> Path | None:
     return None if value is None else Path(os.path.abspath(_expanded(value, environ)))
+
+
+def _program(value: str | None, environ: Mapping[str, str]) -> str | None:
+    """A path, or a name that is looked for on PATH when it is needed."""
+    return value if value is None or "/" not in value else os.path.abspath(_expanded(value, environ))
 
 
 def _expanded(value: str, environ: Mapping[str, str]) -> str:

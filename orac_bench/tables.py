@@ -5,7 +5,7 @@ Each function returns text without colour that fits into `width` columns as far 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from io import StringIO
 from itertools import groupby
 
@@ -14,12 +14,25 @@ from rich.console import Console
 from rich.table import Table
 
 from orac_bench.metrics import METRICS
-from orac_bench.records import EXCLUDING, FLAG_TEXT, Flag, Phase, Result, Round, RoundStatus, Run, Status, Summary
+from orac_bench.records import EXCLUDING, FLAG_TEXT, Flag, Json, Phase, Result, Round, RoundStatus, Run, Status, Summary
 from orac_bench.units import ABSENT, Unit, scale, three_digits
 from orac_bench.units import format as written
 
-COLUMNS = ("ttft_s", "decode_tokens_per_s", "prefill_tokens_per_s", "e2e_s", "load_s")
+COLUMNS = ("ttft_s", "decode_tokens_per_s", "prefill_tokens_per_s", "e2e_s", "load_s", "sustained_ratio")
 """Metrics of the table of results; a column that no result fills is left out."""
+
+TELEMETRY = (
+    "joules_per_output_token",
+    "joules_per_input_token",
+    "energy_j",
+    "energy_above_idle_j",
+    "power_w_mean",
+    "temperature_max_celsius",
+    "gpu_hz_mean",
+    "ram_peak_b",
+    "sampler_cpu_s",
+)
+"""Metrics of the table of telemetry, likewise."""
 
 
 NARROWEST = 104
@@ -48,6 +61,67 @@ def results_table(results: Sequence[Result], *, width: int = 100) -> str:
     return "\n".join([*blocks, legend])
 
 
+def telemetry_table(results: Sequence[Result], *, width: int = 100) -> str:
+    """A line a case: what the board did and what it cost, as medians of the rounds that count. Empty without any."""
+    keys = [key for key in TELEMETRY if any(key in result.summary for result in results)]
+    if not keys:
+        return ""
+    table = _table("telemetry", *(METRICS[key].label for key in keys))
+    for result in results:
+        medians = {key: summary.median for key, summary in result.summary.items()}
+        cells = [written(medians.get(key), METRICS[key].unit) for key in keys]
+        table.add_row(f"{result.case.model} {result.case.suite} {result.case.workload.label}", *cells)
+    return _text(table, width)
+
+
+def telemetry_lines(results: Iterable[Result]) -> list[str]:
+    """Where telemetry came from, what measured the energy and how, power at rest, the minutes of a sustained run."""
+    lines: dict[str, None] = {}
+    for result in results:
+        how = next((found for round in result.rounds if (found := _measured(round))), None)
+        before, after = result.facts.get("idle_before_w"), result.facts.get("idle_after_w")
+        sources = result.facts.get("telemetry")
+        if isinstance(sources, list) and sources:
+            lines[f"Telemetry from: {', '.join(map(str, sources))}"] = None
+        if how is not None:
+            lines[how] = None
+        if isinstance(before, float) and isinstance(after, float):
+            shown = " before, ".join(written(value, Unit.WATT) for value in (before, after))
+            lines[f"{result.case.model} in memory and at rest: {shown} after."] = None
+        minutes = result.facts.get("minutes")
+        for minute in minutes if isinstance(minutes, list) else ():
+            if isinstance(minute, dict):
+                lines[_minute_line(result.case.model, minute)] = None
+    return list(lines)
+
+
+def _measured(round: Round) -> str | None:
+    told = round.raw.get("telemetry")
+    if not isinstance(told, dict) or "measured" not in told:
+        return None
+    lag = told.get("tau_s")
+    undone = f" The sensor's lag is {lag:g} s." if isinstance(lag, float) and lag else ""
+    return f"Energy is that of {told['measured']}: {told['method']}.{undone}"
+
+
+_MINUTE = (
+    ("tokens_per_s", Unit.TOKENS_PER_SECOND),
+    ("temperature_celsius", Unit.CELSIUS),
+    ("gpu_hz", Unit.HERTZ),
+    ("cpu_hz", Unit.HERTZ),
+    ("power_w", Unit.WATT),
+)
+
+
+def _minute_line(model: str, minute: Mapping[str, Json]) -> str:
+    parts = [
+        f"{'GPU ' if key == 'gpu_hz' else 'CPU ' if key == 'cpu_hz' else ''}{written(value, unit)}"
+        for key, unit in _MINUTE
+        if isinstance(value := minute.get(key), (int, float))
+    ]
+    return f"{model}, minute {minute.get('minute')}: {', '.join(parts)}"
+
+
 def spread(summary: Summary | None, unit: Unit) -> str:
     """A median with its interval in one unit: "209 ms (205–214)"; below 6 rounds, which have none: "209 ms (n=3)"."""
     if summary is None:
@@ -70,16 +144,29 @@ def rounds_table(result: Result, *, width: int = 100) -> str:
     return _text(table, width)
 
 
+def rounds_telemetry_table(result: Result, *, width: int = 100) -> str:
+    """One line a round of a case: what the board did in it, and what it cost. Empty where nothing was told."""
+    keys = [key for key in TELEMETRY if any(key in round.metrics for round in result.rounds)]
+    if not keys:
+        return ""
+    table = _table("round", *(METRICS[key].label for key in keys))
+    for round in result.rounds:
+        cells = [written(round.metrics.get(key), METRICS[key].unit) for key in keys]
+        table.add_row(_round_name(round), *cells)
+    return _text(table, width)
+
+
 def flag_lines(results: Iterable[Result]) -> list[str]:
     """A sentence for each flag that occurs in the rounds, and whether it leaves them out."""
-    found: dict[Flag, int] = {}
+    found: dict[tuple[str, bool], int] = {}
     for result in results:
         for round in result.rounds:
             for flag in round.flags:
-                found[flag] = found.get(flag, 0) + 1
+                kind = flag.value, flag in EXCLUDING and flag not in round.telling
+                found[kind] = found.get(kind, 0) + 1
     return [
-        f"{flag.value} ({count} rounds{', left out' if flag in EXCLUDING else ''}): {FLAG_TEXT[flag]}."
-        for flag, count in sorted(found.items(), key=lambda pair: pair[0].value)
+        f"{word} ({count} rounds{', left out' if left_out else ''}): {FLAG_TEXT[Flag(word)]}."
+        for (word, left_out), count in sorted(found.items())
     ]
 
 
@@ -114,7 +201,14 @@ def _round_name(round: Round) -> str:
 
 
 def _remark(round: Round) -> str:
-    parts = [flag.value for flag in sorted(round.flags, key=lambda flag: flag.value)]
+    told = round.raw.get("telemetry")
+    reasons = told.get("flags") if isinstance(told, dict) else None
+    parts = [
+        f"{word} ({reasons[word]})"
+        if Flag(word) in EXCLUDING and isinstance(reasons, dict) and word in reasons
+        else word
+        for word in sorted(flag.value for flag in round.flags)
+    ]
     if round.status is RoundStatus.FAILED and round.failure is not None:
         parts.insert(0, f"failed: {round.failure.message}")
     return ", ".join(parts)

@@ -6,6 +6,8 @@ prefixes put on, once, on the way out.
 
 from __future__ import annotations
 
+import math
+import re
 from enum import Enum
 
 
@@ -88,6 +90,18 @@ def three_digits(value: float) -> str:
         size *= 10
         decimals += 1
     return f"{value:.{decimals}f}"
+
+
+_SPAN_S = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+
+
+def seconds(text: str) -> float:
+    """A length of time as people type it, in s: "90", "90s", "10m", "1.5h". Raises ValueError for anything else."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?) ?(s|m|min|h)?", text.strip())
+    value = float(found[1]) * _SPAN_S[found[2] or "s"] if found else 0.0
+    if not 0 < value < math.inf:
+        raise ValueError(f"{text!r} is no length of time.")
+    return value
 
 
 def span(seconds: float) -> str:

@@ -82,7 +82,7 @@ def test_an_unknown_command_and_an_unknown_suite_are_named_with_what_there_is(or
     said = orac("bench", "--suite", "decoding", ORAC_MODELS_DIR=str(tiny_models))
     assert said.status == 2
     assert "There is no suite 'decoding'." in said.err
-    assert "next: There are: first_token, decode, prompt_length, cold_load." in said.err
+    assert "next: There are: first_token, decode, prompt_length, cold_load, sustained." in said.err
 
 
 def test_an_unknown_model_is_answered_with_the_near_names(orac: Cli, tiny_models: Path) -> None:

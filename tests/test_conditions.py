@@ -51,8 +51,9 @@ def test_the_host_is_read_from_the_given_root(tmp_path):
     assert facts["board"] == "NVIDIA Jetson Orin Nano Developer Kit"
     assert facts["memory_total_b"] == 7_620_000 * 1024
     assert facts["cpu"] is None
-    assert volatile_facts(tmp_path) == {
+    assert volatile_facts(tmp_path, celsius=48.5) == {
         "uptime_s": 1234.5,
+        "temperature_start_celsius": 48.5,
         "load_1min": 0.25,
         "memory_available_b": 5_000_000 * 1024,
         "swap_free_b": 12 * 1024,
@@ -62,6 +63,7 @@ def test_the_host_is_read_from_the_given_root(tmp_path):
 def test_a_machine_that_tells_nothing_gives_none_and_no_error(tmp_path):
     assert volatile_facts(tmp_path) == {
         "uptime_s": None,
+        "temperature_start_celsius": None,
         "load_1min": None,
         "memory_available_b": None,
         "swap_free_b": None,

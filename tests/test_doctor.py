@@ -45,7 +45,8 @@ def test_a_healthy_place_misses_nothing_and_is_not_changed(settings, tmp_path):
     found = checks(settings())
 
     assert [name for name, check in found.items() if check.state is not State.OK and name != "load"] == []
-    assert set(found) == {"python", "home", "models", "ollama", "store", "disk", "memory", "load", "lock"}
+    expected = {"python", "home", "models", "ollama", "store", "disk", "memory", "load", "telemetry", "lock"}
+    assert set(found) == expected
     assert found["models"].detail == "1: phi-2"
     assert found["ollama"].detail.startswith("0.11.4 at ")
     assert sorted(tmp_path.rglob("*")) == before

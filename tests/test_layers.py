@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -19,11 +20,14 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = "orac_bench"
 
 LEVELS: tuple[tuple[str, ...], ...] = (
-    ("errors", "units", "settings"),
+    ("errors", "units", "settings", "arguments"),
     ("records", "metrics"),
     ("ollama", "models", "telemetry", "stats"),
     ("store",),
-    ("session", "suites", "conditions", "lock", "engine", "candidates", "targets", "measurement", "progress", "tables"),
+    (
+        *("session", "suites", "conditions", "lock", "engine", "candidates", "targets", "measurement", "progress"),
+        *("tables", "attempt", "observer", "sustained"),
+    ),
     ("plugin", "pedantic", "bench", "selfcheck", "doctor"),
     ("api", "cli", "commands", "__main__"),
     ("benchmarks",),
@@ -42,11 +46,29 @@ HOMES: dict[str, tuple[str, ...]] = {
     "pandas": ("store/",),
     "pytest": ("plugin.py", "pedantic.py", "benchmarks/"),
     "pytest_benchmark": ("plugin.py", "pedantic.py"),
+    "jtop": ("telemetry/sources/jtop.py",),
+    "pynvml": ("telemetry/sources/nvml.py",),
     "rich": ("cli.py", "progress.py", "tables.py"),
 }
 """Where a third-party name may be imported: files, or folders with a slash at their end."""
 
-PURE = ("units.py", "records.py", "metrics.py", "ollama/stream.py", "ollama/public.py", "stats/", "suites/")
+PURE = (
+    *(
+        "units.py",
+        "records.py",
+        "metrics.py",
+        "sustained.py",
+        "ollama/stream.py",
+        "ollama/public.py",
+        "stats/",
+        "suites/",
+    ),
+    *(
+        f"telemetry/{name}.py"
+        for name in ("tegrastats", "grammar", "energy", "lag", "log", "phases", "round", "source")
+    ),
+    *(f"telemetry/{name}.py" for name in ("gate", "validity", "power_mode")),
+)
 """Files that read no clock, file, socket, environment or global."""
 
 IMPURE_MODULES = (
@@ -96,6 +118,7 @@ def test_a_wrong_import_is_seen(name: str, text: str, wrong: str) -> None:
     [
         ("session.py", "import httpx", "session.py imports httpx, whose home is ollama/client.py"),
         ("session.py", "from sqlmodel import Session", "session.py imports sqlmodel, whose home is store/"),
+        ("cli.py", "importlib.import_module('jtop')", "cli.py imports jtop, whose home is telemetry/sources/jtop.py"),
         ("cli.py", "import requests", "cli.py imports requests, which has no home in HOMES"),
     ],
 )
@@ -178,6 +201,8 @@ def imported(name: str, text: str) -> Iterator[tuple[int, str]]:
                 yield from ((node.lineno, f"{base}.{alias.name}") for alias in node.names)
             else:
                 yield node.lineno, base
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "import_module":
+            yield from ((node.lineno, word.value) for word in node.args[:1] if isinstance(word, ast.Constant))
 
 
 def wrong_imports(name: str, text: str) -> list[str]:
@@ -243,7 +268,8 @@ def observed(names: list[str], folder: Path) -> dict[str, object]:
     home = folder / "home"
     home.mkdir()
     environ = {**os.environ, "HOME": str(home), "PYTHONPATH": f"{ROOT}:{folder}", "PYTHONDONTWRITEBYTECODE": "1"}
-    command = [sys.executable, "-c", _OBSERVER, json.dumps([list(HOMES), names])]
+    installed = [library for library in HOMES if find_spec(library)]  # some are optional
+    command = [sys.executable, "-c", _OBSERVER, json.dumps([installed, names])]
     done = subprocess.run(command, cwd=home, env=environ, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     *output, report = done.stdout.splitlines()

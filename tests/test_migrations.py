@@ -22,6 +22,7 @@ from orac_bench.store.engine import sqlite_engine, to_json
 from orac_bench.store.schema import APPLICATION_ID, MIGRATIONS, Migrations, upgrade
 from orac_bench.store.store import Store, open_store
 from orac_bench.store.tables import METADATA, METRIC_COLUMNS
+from orac_bench.telemetry.source import Sample
 from tests.builders import a_case, a_result, a_round, a_run, later
 
 DATA = Path(__file__).parent / "data"
@@ -52,7 +53,7 @@ def with_step(name: str, tmp_path: Path) -> Migrations:
     folder = tmp_path / "migrations"
     shutil.copytree(MIGRATIONS.folder, folder, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(DATA / name, folder / "versions")
-    return Migrations(folder=folder, head="0002")
+    return Migrations(folder=folder, head="0003")
 
 
 def rows(path: Path) -> dict[str, int]:
@@ -90,12 +91,16 @@ def test_a_new_database_says_in_its_header_whose_it_is(tmp_path: Path) -> None:
     assert APPLICATION_ID == 0x4F524143
 
 
-def test_a_database_of_schema_0001_is_read_as_it_was_written(old: Path) -> None:
+def test_a_database_of_schema_0001_gets_readings_and_keeps_all_that_it_held(old: Path) -> None:
+    before = rows(old)
+    with open_store(url(old), write=True) as store:
+        assert store.readings(a_run().id) == {"t_s": []}
+    assert rows(old) == {**before, "reading": 0, "reading_name": 0}
     with open_store(url(old), write=False) as store:
         run = a_run(note="made by schema 0001", status=Status.FAILED, ended=later(70))
         assert store.run(run.id) == run
         (result,) = store.results(run.id, rounds=True, arrivals=True)
-        assert (store.check(), store.revision()) == ((), "0001")
+        assert (store.check(), store.revision()) == ((), "0002")
     assert (result.status, result.done, result.planned, result.facts) == (Status.FAILED, 6, 6, {"cache": "probed"})
     assert result.rounds[0] == a_round(phase=Phase.WARMUP)
     assert result.rounds[-1] == a_round(
@@ -106,26 +111,27 @@ def test_a_database_of_schema_0001_is_read_as_it_was_written(old: Path) -> None:
 
 def test_an_older_database_is_upgraded_after_a_backup_beside_it(old: Path, tmp_path: Path) -> None:
     before = rows(old)
-    with open_store(url(old), write=True, clock=lambda: later(0), migrations=with_step("0002_imagined.py", tmp_path)):
+    with open_store(url(old), write=True, clock=lambda: later(0), migrations=with_step("0003_imagined.py", tmp_path)):
         pass
     # then no row is lost, though the parent of all was made anew
-    assert rows(old) == before
+    assert rows(old) == {**before, "reading": 0, "reading_name": 0}
     raw = sqlite3.connect(old)
     assert raw.execute("SELECT owner, uid FROM run").fetchall() == [(None, a_run().id)]
-    assert raw.execute("SELECT version_num FROM alembic_version").fetchall() == [("0002",)]
+    assert raw.execute("SELECT version_num FROM alembic_version").fetchall() == [("0003",)]
     raw.close()
-    # and the backup is the old one, which the old ORAC reads
+    # and the backup is the old one
     backup = tmp_path / "orac.db.backup-0001-20261122T120000Z"
-    with open_store(url(backup), write=False) as store:
-        assert store.run(a_run().id).status is Status.FAILED
     assert rows(backup) == before
+    raw = sqlite3.connect(backup)
+    assert raw.execute("SELECT version_num FROM alembic_version").fetchall() == [("0001",)]
+    raw.close()
 
 
 def test_an_older_database_is_not_upgraded_by_reading(old: Path, tmp_path: Path) -> None:
     with pytest.raises(StoreError) as refusal:
-        open_store(url(old), write=False, migrations=with_step("0002_imagined.py", tmp_path))
+        open_store(url(old), write=False, migrations=with_step("0003_imagined.py", tmp_path))
     assert str(refusal.value) == (
-        f"The database {old} has schema 0001; this ORAC 0.1.0 reads 0002. "
+        f"The database {old} has schema 0001; this ORAC 0.1.0 reads 0003. "
         "Upgrade it with `orac db upgrade`, which makes a backup beside it first."
     )
 
@@ -133,20 +139,21 @@ def test_an_older_database_is_not_upgraded_by_reading(old: Path, tmp_path: Path)
 def test_a_step_that_would_leave_rows_without_their_parents_changes_nothing(old: Path, tmp_path: Path) -> None:
     before = rows(old)
     with pytest.raises(StoreError, match="rows would point nowhere"):
-        open_store(url(old), write=True, migrations=with_step("0002_broken.py", tmp_path))
+        open_store(url(old), write=True, migrations=with_step("0003_broken.py", tmp_path))
     assert rows(old) == before
-    with open_store(url(old), write=False) as store:
-        assert store.check() == ()
+    raw = sqlite3.connect(old)
+    assert raw.execute("SELECT version_num FROM alembic_version").fetchall() == [("0001",)]
+    raw.close()
 
 
 def test_a_newer_database_is_refused_and_left_alone(old: Path, tmp_path: Path) -> None:
-    open_store(url(old), write=True, migrations=with_step("0002_imagined.py", tmp_path)).close()
+    open_store(url(old), write=True, migrations=with_step("0003_imagined.py", tmp_path)).close()
     before = old.read_bytes()
     for write in (True, False):
         with pytest.raises(StoreNewer) as refusal:
             open_store(url(old), write=write)
         assert str(refusal.value) == (
-            f"The database {old} has schema 0002, made by a newer ORAC; this ORAC 0.1.0 knows schemas up to 0001. "
+            f"The database {old} has schema 0003, made by a newer ORAC; this ORAC 0.1.0 knows schemas up to 0002. "
             "Nothing was changed. Update ORAC, or name another database with --database URL."
         )
     assert old.read_bytes() == before
@@ -221,9 +228,21 @@ def test_postgresql_gives_back_what_it_was_given(postgres: Engine) -> None:
     handle = store.begin_result(run.id, a_case(), planned=2, position=0, offload_ratio=1.0, facts={})
     for measured in rounds:
         store.add_round(handle, measured)
+    samples = [
+        Sample(source="sysfs", at_ns=10**9, values={"power_w.VDD_IN": 5.123, "gpu_hz": 3.06e8}),
+        Sample(source="sysfs", at_ns=2 * 10**9, values={"power_w.VDD_IN": -0.398}, raw="odd\0"),
+    ]
+    assert store.add_readings(run.id, samples, origin_ns=0) == 2
+    assert store.readings(run.id) == {
+        "t_s": [1.0, 2.0],
+        "gpu_hz": [306_000_000, None],
+        "power_w.VDD_IN": [5.123, -0.398],
+    }
     assert store.mark_interrupted(lambda pid: pid == 1) == ()
     summary = store.close_result(handle, status=Status.FAILED)
     store.update_run(run.id, status=Status.FAILED, ended=later(61))
+    assert store.fold_readings(older_than_days=0) == 1
+    assert store.readings(run.id)["power_w.VDD_IN"] == [pytest.approx((5.123 - 0.398) / 2, abs=0.001)]
     # then all is there, and gone when it is deleted
     assert store.resolve("100%") == store.resolve("latest") == run.id
     assert store.run(run.id).note == "a\ufffdb — ü"
@@ -240,3 +259,4 @@ def test_postgresql_gives_back_what_it_was_given(postgres: Engine) -> None:
         store.run(run.id)
     with postgres.connect() as connection:
         assert connection.scalar(sa.text('SELECT count(*) FROM "round"')) == 0
+        assert connection.scalar(sa.text("SELECT count(*) FROM reading")) == 0

@@ -15,6 +15,8 @@ def test_without_any_variable_everything_has_its_default(tmp_path):
     assert found.database_url == "sqlite:////home/ada/.local/share/orac-bench/results/orac.db"
     assert (found.models_dir, found.ollama_url, found.ollama_bin, found.ollama_port) == (None, None, None, None)
     assert found.idle_timeout_s == 120
+    assert (found.telemetry, found.tegrastats, found.sysfs_root) == ("auto", None, Path("/"))
+    assert (found.sensor_lag_s, found.gate_celsius, found.gate_limit_s, found.telemetry_keep_days) == (0.52, 3, 300, 30)
 
 
 def test_the_store_of_a_checkout_is_in_its_results_folder(tmp_path):
@@ -53,6 +55,13 @@ def test_an_empty_value_counts_as_unset():
         ("ORAC_IDLE_TIMEOUT_S", "0", "a number from 1 to 86400"),
         ("ORAC_IDLE_TIMEOUT_S", "nan", "a number from 1 to 86400"),
         ("ORAC_IDLE_TIMEOUT_S", "soon", "a number from 1 to 86400"),
+        ("ORAC_TELEMETRY", "sysfs,nonsense", "'nonsense' is not allowed there. Allowed are auto, off, or a list of"),
+        ("ORAC_TELEMETRY", "auto,host", "'auto' is not allowed there"),
+        ("ORAC_TELEMETRY", "replay:", "'replay:' is not allowed there"),
+        ("ORAC_SENSOR_LAG_S", "-1", "a number from 0 to 10"),
+        ("ORAC_GATE_CELSIUS", "warm", "a number from 0 to 100"),
+        ("ORAC_GATE_LIMIT_S", "inf", "a number from 0 to 86400"),
+        ("ORAC_TELEMETRY_KEEP_DAYS", "-3", "a number from 0 to 36500"),
         ("ORAC_OLLAMA_URL", "127.0.0.1:11434", "http://127.0.0.1:11434"),
         ("ORAC_OLLAMA_URL", "ftp://x", "http://127.0.0.1:11434"),
         ("ORAC_OLLAMA_URL", "http://x:99999", "http://127.0.0.1:11434"),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from orac_bench.units import Unit, format, scale, span, three_digits
+from orac_bench.units import Unit, format, scale, seconds, span, three_digits
 
 
 @pytest.mark.parametrize(
@@ -52,3 +52,16 @@ def test_a_scale_serves_a_value_and_its_interval_alike():
 )
 def test_a_span_is_told_to_the_second(seconds, text):
     assert span(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("90", 90), ("90s", 90), ("10m", 600), ("10min", 600), ("1.5h", 5400), (" 2 m ", 120)]
+)
+def test_a_length_of_time_is_read_as_people_type_it(text, value):
+    assert seconds(text) == value
+
+
+@pytest.mark.parametrize("text", ["", "x", "-1", "0", "0s", "10mm", "1e3", "nan", "5 minutes"])
+def test_what_is_no_length_of_time_is_refused(text):
+    with pytest.raises(ValueError, match="is no length of time"):
+        seconds(text)

@@ -100,7 +100,7 @@ def _options(arguments: argparse.Namespace) -> dict[str, object]:
     }
 
 
-_SINGLE = ("rounds", "warmup", "output_tokens", "prompt_file", "note")
+_SINGLE = ("rounds", "warmup", "output_tokens", "time_limit", "prompt_file", "note")
 
 
 @contextmanager

@@ -13,7 +13,16 @@ from orac_bench.settings import Settings
 from orac_bench.store.export import document
 from orac_bench.store.reading import RunLine
 from orac_bench.store.store import open_store
-from orac_bench.tables import failure_lines, flag_lines, results_table, rounds_table, table_text
+from orac_bench.tables import (
+    failure_lines,
+    flag_lines,
+    results_table,
+    rounds_table,
+    rounds_telemetry_table,
+    table_text,
+    telemetry_lines,
+    telemetry_table,
+)
 
 
 def list(settings: Settings, arguments: argparse.Namespace) -> int:
@@ -54,11 +63,15 @@ def show(settings: Settings, arguments: argparse.Namespace) -> int:
         print(line)
     print()
     print(results_table(results, width=120))
-    for line in (*failure_lines(results), *flag_lines(results)):
+    if telemetry := telemetry_table(results, width=140):
+        print(f"\n{telemetry}", end="")
+    for line in (*telemetry_lines(results), *failure_lines(results), *flag_lines(results)):
         print(line)
     for result in results if arguments.rounds else ():
         print(f"\n{result.case.model} {result.case.suite} {result.case.workload.label} (case {result.case.key})")
         print(rounds_table(result, width=120), end="")
+        if telemetry := rounds_telemetry_table(result, width=140):
+            print(f"\n{telemetry}", end="")
     return 0
 
 

@@ -11,9 +11,18 @@ def available_b(root: Path = Path("/")) -> int | None:
 
     Source: Documentation/filesystems/proc.rst of Linux; the kB there are 1024 bytes.
     """
+    return _bytes(root, "MemAvailable")
+
+
+def total_b(root: Path = Path("/")) -> int | None:
+    """Bytes of memory that the kernel manages: MemTotal. None where unread."""
+    return _bytes(root, "MemTotal")
+
+
+def _bytes(root: Path, name: str) -> int | None:
     try:
         text = (root / "proc" / "meminfo").read_text(encoding="ascii", errors="replace")
     except OSError:
         return None
-    found = re.search(r"^MemAvailable:\s+(\d+) kB$", text, re.MULTILINE)
+    found = re.search(rf"^{name}:\s+(\d+) kB$", text, re.MULTILINE)
     return None if found is None else int(found.group(1)) * 1024

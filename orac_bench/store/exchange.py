@@ -32,8 +32,10 @@ from orac_bench.store.document import (
     run_part,
 )
 from orac_bench.store.node import Node
+from orac_bench.store.rows import only_telling
 from orac_bench.store.store import Store
 from orac_bench.store.tables import METRIC_COLUMNS
+from orac_bench.store.writing import SUSTAINED
 
 FORMAT = "orac-bench"
 VERSION = 1
@@ -41,7 +43,7 @@ VERSION = 1
 
 
 def packed(runs: Sequence[tuple[Run, Sequence[Result]]]) -> Object:
-    """The document of `runs`, whose results have their rounds and arrivals. Nothing that is stored is left out."""
+    """The document of `runs`, whose results have their rounds and arrivals. Only readings stay where they are."""
     return {"format": FORMAT, "version": VERSION, "runs": [_run(run, results) for run, results in runs]}
 
 
@@ -135,13 +137,14 @@ def _results_of(node: Node) -> tuple[Result, ...]:
 def _result_of(node: Node) -> Result:
     rounds = tuple(_round_of(one) for one in node["rounds"].items())
     node["rounds"].refuse_twins([f"{one.phase.value} {one.index}" for one in rounds], "round")
+    facts = node["facts"].object()
     return Result(
         case=_case_of(node),
         status=node["status"].one_of(Status),
         planned=node["planned"].count(),
-        done=sum(one.counted for one in rounds),
+        done=node["done"].count() if SUSTAINED in facts else sum(one.counted for one in rounds),
         offload_ratio=node["offload_ratio"].maybe(Node.number),
-        facts=node["facts"].object(),
+        facts=facts,
         summary={},
         rounds=rounds,
         failure=node["error"].maybe(_failure_of),
@@ -174,6 +177,7 @@ def _round_of(node: Node) -> Round:
             raise node["metrics"][name].refused("is a metric that this ORAC does not know")
         if (value := node["metrics"][name].maybe(Node.number)) is not None:
             metrics[name] = value
+    flags = frozenset(flag.one_of(Flag) for flag in node["flags"].items())
     return Round(
         index=node["index"].count(),
         phase=node["phase"].one_of(Phase),
@@ -181,7 +185,8 @@ def _round_of(node: Node) -> Round:
         started=node["started"].moment(),
         seed=node["seed"].whole(),
         metrics=metrics,
-        flags=frozenset(flag.one_of(Flag) for flag in node["flags"].items()),
+        flags=flags,
+        telling=only_telling(flags, counted=node["counted"].value is True),
         failure=node["error"].maybe(_failure_of),
         raw=node["raw"].object(),
         arrivals_ns=tuple(at.arrival_ns() for at in node["arrivals_ns"].items()),

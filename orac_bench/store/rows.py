@@ -11,7 +11,20 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import cast
 
-from orac_bench.records import Case, Conditions, Failure, Flag, Json, Result, Round, Run, Summary, Workload
+from orac_bench.records import (
+    EXCLUDING,
+    ONLY_TELLING_AT_TIMES,
+    Case,
+    Conditions,
+    Failure,
+    Flag,
+    Json,
+    Result,
+    Round,
+    Run,
+    Summary,
+    Workload,
+)
 from orac_bench.stats.summary import METHOD, METHOD_VERSION
 from orac_bench.store.tables import (
     METRIC_COLUMNS,
@@ -104,6 +117,7 @@ def round_row(result_id: int, record: Round) -> RoundRow:
 def round_record(row: RoundRow, arrivals_ns: tuple[int, ...] = ()) -> Round:
     """The round of `row`, with the arrivals given."""
     values = {key: getattr(row, key) for key in METRIC_COLUMNS}
+    flags = frozenset(Flag(word) for word in row.flags)
     return Round(
         index=row.index,
         phase=row.phase,
@@ -111,11 +125,17 @@ def round_record(row: RoundRow, arrivals_ns: tuple[int, ...] = ()) -> Round:
         started=row.started,
         seed=row.seed,
         metrics={key: value for key, value in values.items() if value is not None},
-        flags=frozenset(Flag(word) for word in row.flags),
+        flags=flags,
+        telling=only_telling(flags, counted=row.counted),
         failure=_failure(row.failure_code, row.failure_message),
         raw=_json(row.raw),
         arrivals_ns=arrivals_ns,
     )
+
+
+def only_telling(flags: frozenset[Flag], *, counted: bool) -> frozenset[Flag]:
+    """The excluding flags of a round that did not leave it out, by whether it counts."""
+    return flags & EXCLUDING & ONLY_TELLING_AT_TIMES if counted else frozenset()
 
 
 def chunks_row(round_id: int, arrivals_ns: tuple[int, ...]) -> ChunksRow:

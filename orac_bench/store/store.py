@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from types import TracebackType
 
@@ -23,11 +23,12 @@ from sqlalchemy.orm import Session
 
 from orac_bench.errors import SettingError, StoreError
 from orac_bench.records import Case, Conditions, Failure, Json, Phase, Result, Round, Run, Status, Summary
-from orac_bench.store import reading, schema, soundness, writing
+from orac_bench.store import reading, readings, schema, soundness, writing
 from orac_bench.store.engine import READS
 from orac_bench.store.faults import faults
 from orac_bench.store.reading import RunLine
 from orac_bench.store.tables import ResultRow
+from orac_bench.telemetry.source import Sample
 
 PATIENCE_S = 5.0
 """How long a lock of another process is waited for."""
@@ -157,13 +158,34 @@ class Store:
             session.flush()
             return row.id or 0
 
-    def add_round(self, result_id: int, measured: Round) -> None:
+    def add_round(self, result_id: int, measured: Round, *, done: int | None = None) -> None:
         """Keeps a round with its arrivals; it survives a power cut from here on.
 
-        Raises StoreError where the run was deleted meanwhile, ValueError for a metric that has no column or is NaN.
+        `done` is what the result has reached, None where its counted rounds say so. Raises StoreError where the run
+        was deleted meanwhile, ValueError for a metric that has no column or is NaN.
         """
         with self._writing() as session:
-            writing.add_round(session, result_id, measured)
+            writing.add_round(session, result_id, measured, done=done)
+
+    def add_readings(self, run_id: str, samples: Sequence[Sample], *, origin_ns: int) -> int:
+        """Keeps a batch of telemetry in one transaction; how many rows it became: one a tick.
+
+        `origin_ns` is the run's begin on the clock of `samples`; those before it are left out. Raises UnknownRun.
+        """
+        if not samples:
+            return 0
+        with self._writing() as session:
+            return readings.add(session, reading.run_row(session, run_id).id or 0, samples, origin_ns=origin_ns)
+
+    def readings(self, run_id: str) -> dict[str, list[float | None]]:
+        """The telemetry of a run: `t_s`, seconds since it began, and a column a value. Raises UnknownRun."""
+        with self._reading() as session:
+            return readings.columns(session, reading.run_row(session, run_id).id or 0)
+
+    def fold_readings(self, *, older_than_days: float) -> int:
+        """Puts the mean of each minute in the place of the readings of old runs. How many runs it were."""
+        with self._writing() as session:
+            return readings.fold(session, before=self._clock() - timedelta(days=older_than_days))
 
     def close_result(
         self,
@@ -206,7 +228,7 @@ class Store:
         return tuple(added)
 
     def delete_run(self, run_id: str) -> None:
-        """Deletes a run with its results, rounds and arrivals. Raises UnknownRun."""
+        """Deletes a run with its results, rounds, arrivals and readings. Raises UnknownRun."""
         with self._writing() as session:
             session.delete(reading.run_row(session, run_id))
 

@@ -3,9 +3,10 @@
     conditions <- run <- result -> bench_case -> model
                           result <- round <- round_chunks
                           result <- result_metric
+                  run <- reading, reading_name
 
-What is deleted with a run: its results, their rounds, chunks and metrics. Every instant is aware and in UTC. What must
-never live here: queries, and anything that a record already says.
+What is deleted with a run: its results, their rounds, chunks and metrics, and its readings. Every instant is aware and
+in UTC. What must never live here: queries, and anything that a record already says.
 """
 
 from __future__ import annotations
@@ -62,6 +63,28 @@ class Words(sa.types.TypeDecorator[str]):
         return (
             None if value is None else "".join("\ufffd" if c == "\0" or "\ud800" <= c <= "\udfff" else c for c in value)
         )
+
+
+class Steps(sa.types.TypeDecorator[float]):
+    """A number in its base unit, kept as a whole number of `step`s: half the size, as fine as sensors tell."""
+
+    impl = sa.BigInteger
+    cache_ok = True
+
+    def __init__(self, step: float) -> None:
+        super().__init__()
+        self.step = step
+
+    def process_bind_param(self, value: float | None, dialect: Dialect) -> int | None:  # noqa: ARG002
+        return None if value is None else round(value / self.step)
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> float | None:  # noqa: ARG002
+        if value is None:
+            return None
+        return value * self.step if self.step >= 1 else value / round(1 / self.step)
+
+
+MILLI, KHZ, KIB = Steps(0.001), Steps(1000), Steps(1024)
 
 
 def _words_of(kind: type[Enum]) -> sa.Enum:
@@ -242,3 +265,67 @@ class MetricRow(Table, table=True):
     p99: float | None = None
     method: str
     method_version: int
+
+
+class ReadingRow(Table, table=True):
+    """What telemetry told at one tick of a run, all sources together; once folded, the mean of a minute.
+
+    Wide, as a tall table is several times as large. Rails, zones and counters are named differently on each board:
+    they have numbered columns, and `reading_name` says what is in them. A value that was not told is NULL.
+    """
+
+    __tablename__ = "reading"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    run_id: int = Field(primary_key=True, foreign_key="run.id", ondelete="CASCADE", sa_type=ID)
+    at_ms: int = Field(primary_key=True, sa_type=sa.BigInteger)
+    """Since the run began."""
+    span_ms: int = 0
+    """0 for a tick; the length of time that a mean stands for."""
+    cpu_load_ratio: float | None = Field(default=None, sa_type=MILLI)
+    cpu_hz: int | None = Field(default=None, sa_type=KHZ)
+    gpu_load_ratio: float | None = Field(default=None, sa_type=MILLI)
+    gpu_hz: int | None = Field(default=None, sa_type=KHZ)
+    emc_load_ratio: float | None = Field(default=None, sa_type=MILLI)
+    emc_hz: int | None = Field(default=None, sa_type=KHZ)
+    ram_used_b: int | None = Field(default=None, sa_type=KIB)
+    ram_available_b: int | None = Field(default=None, sa_type=KIB)
+    swap_used_b: int | None = Field(default=None, sa_type=KIB)
+    lfb_b: int | None = Field(default=None, sa_type=KIB)
+    gpu_memory_used_b: int | None = Field(default=None, sa_type=KIB)
+    throttle_state: int | None = None
+    overcurrent_count: int | None = Field(default=None, sa_type=sa.BigInteger)
+    rail_0_w: float | None = Field(default=None, sa_type=MILLI)
+    rail_1_w: float | None = Field(default=None, sa_type=MILLI)
+    rail_2_w: float | None = Field(default=None, sa_type=MILLI)
+    rail_3_w: float | None = Field(default=None, sa_type=MILLI)
+    rail_4_w: float | None = Field(default=None, sa_type=MILLI)
+    rail_5_w: float | None = Field(default=None, sa_type=MILLI)
+    rail_6_w: float | None = Field(default=None, sa_type=MILLI)
+    rail_7_w: float | None = Field(default=None, sa_type=MILLI)
+    zone_0_celsius: float | None = Field(default=None, sa_type=MILLI)
+    zone_1_celsius: float | None = Field(default=None, sa_type=MILLI)
+    zone_2_celsius: float | None = Field(default=None, sa_type=MILLI)
+    zone_3_celsius: float | None = Field(default=None, sa_type=MILLI)
+    zone_4_celsius: float | None = Field(default=None, sa_type=MILLI)
+    zone_5_celsius: float | None = Field(default=None, sa_type=MILLI)
+    zone_6_celsius: float | None = Field(default=None, sa_type=MILLI)
+    zone_7_celsius: float | None = Field(default=None, sa_type=MILLI)
+    zone_8_celsius: float | None = Field(default=None, sa_type=MILLI)
+    zone_9_celsius: float | None = Field(default=None, sa_type=MILLI)
+    zone_10_celsius: float | None = Field(default=None, sa_type=MILLI)
+    zone_11_celsius: float | None = Field(default=None, sa_type=MILLI)
+    counter_0_j: float | None = None
+    counter_1_j: float | None = None
+    raw: str | None = Field(default=None, sa_type=Words)
+    """The line it came from, only where words in it were not understood."""
+
+
+class ReadingNameRow(Table, table=True):
+    """What a numbered column of `reading` holds in a run: `rail_0_w` is `power_w.VDD_IN`."""
+
+    __tablename__ = "reading_name"
+
+    run_id: int = Field(primary_key=True, foreign_key="run.id", ondelete="CASCADE", sa_type=ID)
+    place: str = Field(primary_key=True)
+    name: str = Field(sa_type=Words)

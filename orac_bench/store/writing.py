@@ -25,6 +25,9 @@ from orac_bench.store.tables import (
     RunRow,
 )
 
+SUSTAINED = "reached_s"
+"""The fact of a result that planned a time: its `done` is seconds, not rounds."""
+
 
 def add_run(session: Session, run: Run, *, pid: int | None = None) -> RunRow:
     """The new row of `run`, which process `pid` measures."""
@@ -105,8 +108,11 @@ def begin_result(
     return row
 
 
-def add_round(session: Session, result_id: int, record: Round) -> None:
-    """Adds a round with its arrivals, and counts it in its result. Raises StoreError where the result is gone."""
+def add_round(session: Session, result_id: int, record: Round, *, done: int | None = None) -> None:
+    """Adds a round with its arrivals, and counts it in its result, which has reached `done` unless that is None.
+
+    Raises StoreError where the result is gone.
+    """
     result = session.get(ResultRow, result_id)
     if result is None:
         raise StoreError(
@@ -118,7 +124,7 @@ def add_round(session: Session, result_id: int, record: Round) -> None:
     session.flush()
     if record.arrivals_ns and row.id is not None:
         session.add(chunks_row(row.id, record.arrivals_ns))
-    result.done += record.counted
+    result.done = result.done + record.counted if done is None else done
     result.failed += record.phase is Phase.MEASURE and record.status is RoundStatus.FAILED
 
 
@@ -177,7 +183,7 @@ def add_whole(session: Session, run: Run, results: Sequence[Result]) -> None:
         begun = begin_result(session, row, result.case, planned=result.planned, position=position, now=result.started)
         begun.offload_ratio = result.offload_ratio
         for record in result.rounds:
-            add_round(session, begun.id or 0, record)
+            add_round(session, begun.id or 0, record, done=result.done if SUSTAINED in result.facts else None)
         close_result(session, begun, status=result.status, now=result.ended, facts=result.facts, failure=result.failure)
 
 

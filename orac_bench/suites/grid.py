@@ -26,6 +26,13 @@ class Suite:
     output_tokens: int
     cold: bool = False
     """Each round starts with the model verified unloaded."""
+    time_s: float | None = None
+    """How long requests follow each other, in place of a number of rounds."""
+
+    @property
+    def only_when_named(self) -> bool:
+        """Whether it is left out unless someone asks for it: its time is set, and long."""
+        return self.time_s is not None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +43,13 @@ class Point:
     workload: Workload
     warmup: int
     rounds: int
+    time_s: float | None = None
+    """How long requests follow each other; `rounds` is then the least number of them. None elsewhere."""
+
+    @property
+    def planned(self) -> int:
+        """What the result is to reach: rounds, or whole seconds where a time is set."""
+        return self.rounds if self.time_s is None else round(self.time_s)
 
     @property
     def tokens(self) -> int:
@@ -83,6 +97,16 @@ SUITES: Mapping[str, Suite] = {
             output_tokens=16,
             cold=True,
         ),
+        Suite(
+            name="sustained",
+            question="How much of its speed is left when it is hot?",
+            headlines=("sustained_ratio",),
+            warmup=0,
+            rounds=1,
+            prompt_tokens=(64,),
+            output_tokens=256,
+            time_s=600.0,
+        ),
     )
 }
 """The suites by name, in the order in which they are measured. Source of the defaults: INTERFACES.md 4."""
@@ -102,6 +126,7 @@ class Wishes:
     prompt_tokens: tuple[int, ...] | None = None
     prompt_sha256: str | None = None
     """Of the text given by --prompt-file, which then takes the place of the lengths."""
+    time_limit_s: float | None = None
 
 
 def points(suite: Suite, wishes: Wishes) -> tuple[Point, ...]:
@@ -118,7 +143,8 @@ def points(suite: Suite, wishes: Wishes) -> tuple[Point, ...]:
                 prompt_sha256=wishes.prompt_sha256,
             ),
             warmup=suite.warmup if wishes.warmup is None else wishes.warmup,
-            rounds=suite.rounds if wishes.rounds is None else wishes.rounds,
+            rounds=suite.rounds if wishes.rounds is None or suite.time_s is not None else wishes.rounds,
+            time_s=suite.time_s if wishes.time_limit_s is None or suite.time_s is None else wishes.time_limit_s,
         )
         for length in lengths
     )
@@ -128,9 +154,11 @@ def case(point: Point, *, model: str, model_digest: str, parameters: Mapping[str
     """The case of `point` on a model. `parameters` are the model's own, set when it was registered (num_ctx, ...).
 
     The key is the first 16 hex digits of a hash of suite, digest, workload and options: the same question on the
-    same bytes has the same key on every board, and a renamed file or test changes nothing.
+    same bytes has the same key on every board, and a renamed file or test changes nothing. A set time is an option.
     """
     options: dict[str, Json] = {**parameters, **OPTIONS}
+    if point.time_s is not None:
+        options["time_limit_s"] = point.time_s
     workload = point.workload
     identity = {
         "suite": point.suite.name,

@@ -1,0 +1,34 @@
+"""One round on its way. What must never live here: how it is prepared and kept (measurement.py)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from orac_bench.metrics import Asked
+from orac_bench.observer import Watch
+from orac_bench.ollama.call import Call
+from orac_bench.records import Failure, Phase
+
+
+@dataclass(kw_only=True)
+class Attempt:
+    """One round on its way: what was asked, and the call. `call` is None where it could not be prepared."""
+
+    phase: Phase
+    index: int
+    seed: int
+    nonce: str
+    started: datetime
+    asked: Asked
+    call: Call | None = None
+    failure: Failure | None = None
+    available_b: int | None = None
+    offload_ratio: float | None = None
+    watch: Watch | None = None
+    cpu_s: float = 0.0
+
+    def send(self) -> None:
+        """The timed region."""
+        if self.call is not None:
+            self.call.send()

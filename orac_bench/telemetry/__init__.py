@@ -1,0 +1,1 @@
+"""What the board did while the model ran: readings, energy, conditions, and what spoils a round."""
