@@ -89,3 +89,10 @@ def _program(places: tuple[str | Path | None, ...], advice: str) -> Path:
             return Path(place).absolute()
     looked = ", ".join(str(place) for place in ([given] if given else others) if place)
     pytest.fail(f"{advice} Looked at: {looked}.", pytrace=False)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """How many tests only a board can run."""
+    waiting = [report for report in terminalreporter.stats.get("skipped", []) if "test_jetson.py" in report.nodeid]
+    if waiting:
+        terminalreporter.write_line(f"{len(waiting)} tests need a Jetson and were skipped.")
