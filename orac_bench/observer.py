@@ -120,8 +120,13 @@ class Observer:
         self._tell_notes()
 
     def cool(self) -> bool:
-        """Waits until a round may start. Whether the board was still too hot when the wait was given up."""
+        """Waits until a round may start. Whether the board was still too hot when the wait was given up.
+
+        A recorded board does not cool down because somebody waits, so a replay goes on at once.
+        """
         rules, told = self._rules, [0.0]
+        if rules.replayed:
+            return False
 
         def progress(gate: Gate) -> None:
             if gate.waited_s >= told[0]:

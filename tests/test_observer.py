@@ -247,6 +247,22 @@ def test_a_recording_gives_joules_and_flags_every_round(tmp_path: Path) -> None:
     assert all(49 < round.metrics["temperature_max_celsius"] < 50 for round in result.rounds)
 
 
+def test_a_recorded_board_is_not_waited_for_because_waiting_does_not_cool_it(board: Path, tmp_path: Path) -> None:
+    events = Events()
+    zone = f"sys/class/thermal/thermal_zone{list(ZONES).index('tj-thermal')}/temp"
+    with known_server(ttft_s=0.02, token_s=0.001) as server:
+        settings = on(board, server.url, tmp_path, gate_limit_s=30.0)
+        with measuring(settings, events=events) as measurement:
+            rules = measurement.observer._rules
+            measurement.observer._rules = replace(rules, replayed=True)
+            write(board, zone, 58_000)
+            time.sleep(1.5)
+            started = time.monotonic()
+            one_round(measurement)
+    assert time.monotonic() - started < 15
+    assert not any("cool" in text for text in events.told)
+
+
 def test_a_hot_board_is_waited_for_with_progress_and_given_up_loudly(board: Path, tmp_path: Path) -> None:
     events = Events()
     zone = f"sys/class/thermal/thermal_zone{list(ZONES).index('tj-thermal')}/temp"
