@@ -231,6 +231,8 @@ class Round:
     measured the energy and how, and the sentence of each flag that telemetry gave."""
     arrivals_ns: tuple[int, ...] = ()
     """Arrival of each chunk with text, in ns after the request was sent."""
+    block: int | None = None
+    """From 0: which block of interleaved rounds it belongs to. None where rounds follow each other plainly."""
 
     @property
     def counted(self) -> bool:
@@ -287,6 +289,10 @@ class Summary:
     p90: float | None = None
     p95: float | None = None
     p99: float | None = None
+    drift_ratio: float | None = None
+    """How much the last round lies above the first by the trend within the result; None below 6 rounds."""
+    lag1: float | None = None
+    """Correlation of each round with the one before it, -1 to 1; None below 6 rounds, or where all are equal."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -310,6 +316,16 @@ class Result:
     started: datetime | None = None
     ended: datetime | None = None
     """UTC, None where not yet. The store sets both."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """What happened in a run, as its followers are told. `number` counts from 1 within the run; `at` is UTC."""
+
+    number: int
+    at: datetime
+    kind: str
+    data: Mapping[str, Json]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -35,6 +35,19 @@ class Settings:
     """What may be rebuilt: Ollama's store, digests, a built Ollama, the sample model."""
     database_url: str
     """Where rounds are kept, as a SQLAlchemy URL. Only `sqlite:` for now."""
+    host: str
+    """Address that the service listens on."""
+    port: int
+    """Port that the service listens on."""
+    token: str | None
+    """Bearer token asked of every call that changes something. None: no call is asked for one."""
+    allowed_hosts: tuple[str, ...] | None
+    """Host headers that are answered, without ports. None: localhost, literal IP addresses, this machine's names,
+    and `*.local`."""
+    prompt_limit_b: int
+    """The longest prompt of `/v1/prompt` and `/v1/benchmark`, in bytes of UTF-8."""
+    output_limit_tokens: int
+    """The most tokens that a call may ask for."""
     idle_timeout_s: float
     """The longest silence of Ollama that is waited for."""
     telemetry: str
@@ -51,6 +64,8 @@ class Settings:
     """The longest wait for that."""
     telemetry_keep_days: float
     """Then readings are folded to minutes."""
+    canary_model: str | None
+    """A small model measured first in every run. None: none is."""
 
     @property
     def database_path(self) -> Path:
@@ -85,6 +100,12 @@ def read_settings(environ: Mapping[str, str] | None = None, *, folder: Path | No
         ollama_port=_port("ORAC_OLLAMA_PORT", given),
         home=home,
         database_url=database_url(given.get("ORAC_DATABASE_URL"), home=home, folder=folder),
+        host=given.get("ORAC_HOST", "127.0.0.1"),
+        port=_port("ORAC_PORT", given) or 8000,
+        token=given.get("ORAC_TOKEN"),
+        allowed_hosts=_hosts(given.get("ORAC_ALLOWED_HOSTS")),
+        prompt_limit_b=_whole("ORAC_PROMPT_LIMIT_B", given, default=2**20, low=1, high=2**30),
+        output_limit_tokens=_whole("ORAC_OUTPUT_LIMIT_TOKENS", given, default=4096, low=1, high=2**20),
         idle_timeout_s=_number("ORAC_IDLE_TIMEOUT_S", given, default=120.0, low=1.0, high=86_400.0),
         telemetry=telemetry(given.get("ORAC_TELEMETRY", "auto")),
         tegrastats=_program(given.get("ORAC_TEGRASTATS"), environ),
@@ -93,6 +114,7 @@ def read_settings(environ: Mapping[str, str] | None = None, *, folder: Path | No
         gate_celsius=_number("ORAC_GATE_CELSIUS", given, default=3.0, low=0.0, high=100.0),
         gate_limit_s=_number("ORAC_GATE_LIMIT_S", given, default=300.0, low=0.0, high=86_400.0),
         telemetry_keep_days=_number("ORAC_TELEMETRY_KEEP_DAYS", given, default=30.0, low=0.0, high=36_500.0),
+        canary_model=given.get("ORAC_CANARY_MODEL"),
     )
 
 
@@ -110,6 +132,12 @@ NAMES = (
     "ORAC_OLLAMA_PORT",
     "ORAC_HOME",
     "ORAC_DATABASE_URL",
+    "ORAC_HOST",
+    "ORAC_PORT",
+    "ORAC_TOKEN",
+    "ORAC_ALLOWED_HOSTS",
+    "ORAC_PROMPT_LIMIT_B",
+    "ORAC_OUTPUT_LIMIT_TOKENS",
     "ORAC_IDLE_TIMEOUT_S",
     "ORAC_TELEMETRY",
     "ORAC_TEGRASTATS",
@@ -118,6 +146,7 @@ NAMES = (
     "ORAC_GATE_CELSIUS",
     "ORAC_GATE_LIMIT_S",
     "ORAC_TELEMETRY_KEEP_DAYS",
+    "ORAC_CANARY_MODEL",
 )
 """The variables that this version reads."""
 
@@ -216,6 +245,32 @@ def _port(name: str, given: Mapping[str, str]) -> int | None:
         raise SettingError(
             f"{name} is {_shown(value)}; allowed is a port from 1 to 65535.",
             next=f"For example: {name}=11434",
+        )
+    return int(value)
+
+
+def _hosts(value: str | None) -> tuple[str, ...] | None:
+    """The names in ORAC_ALLOWED_HOSTS. Raises SettingError for one with a scheme, a port or a blank in it."""
+    if value is None:
+        return None
+    names = tuple(word.strip().lower() for word in value.split(",") if word.strip())
+    wrong = [name for name in names if not re.fullmatch(r"(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*|[0-9a-f:.]+", name)]
+    if wrong or not names:
+        raise SettingError(
+            f"ORAC_ALLOWED_HOSTS is {_shown(value)}; allowed are names without scheme and port, and `*.` before one.",
+            next="For example: ORAC_ALLOWED_HOSTS=orin.lan,*.local",
+        )
+    return names
+
+
+def _whole(name: str, given: Mapping[str, str], *, default: int, low: int, high: int) -> int:
+    value = given.get(name)
+    if value is None:
+        return default
+    if not re.fullmatch(r"[0-9]{1,12}", value) or not low <= int(value) <= high:
+        raise SettingError(
+            f"{name} is {_shown(value)}; allowed is a whole number from {low} to {high}.",
+            next=f"For example: {name}={default}",
         )
     return int(value)
 

@@ -26,6 +26,11 @@ from orac_bench.telemetry.source import Sample
 from tests.builders import a_case, a_result, a_round, a_run, later
 
 DATA = Path(__file__).parent / "data"
+NEWER_TABLES = (
+    *("reading", "reading_name"),
+    *("event", "baseline", "annotation", "acknowledgement", "level_change"),
+)
+"""Those that a database of schema 0001 did not have."""
 
 
 def url(path: Path) -> str:
@@ -53,7 +58,7 @@ def with_step(name: str, tmp_path: Path) -> Migrations:
     folder = tmp_path / "migrations"
     shutil.copytree(MIGRATIONS.folder, folder, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(DATA / name, folder / "versions")
-    return Migrations(folder=folder, head="0003")
+    return Migrations(folder=folder, head="0004")
 
 
 def rows(path: Path) -> dict[str, int]:
@@ -95,12 +100,12 @@ def test_a_database_of_schema_0001_gets_readings_and_keeps_all_that_it_held(old:
     before = rows(old)
     with open_store(url(old), write=True) as store:
         assert store.readings(a_run().id) == {"t_s": []}
-    assert rows(old) == {**before, "reading": 0, "reading_name": 0}
+    assert rows(old) == {**before, **dict.fromkeys(NEWER_TABLES, 0)}
     with open_store(url(old), write=False) as store:
         run = a_run(note="made by schema 0001", status=Status.FAILED, ended=later(70))
         assert store.run(run.id) == run
         (result,) = store.results(run.id, rounds=True, arrivals=True)
-        assert (store.check(), store.revision()) == ((), "0002")
+        assert (store.check(), store.revision()) == ((), "0003")
     assert (result.status, result.done, result.planned, result.facts) == (Status.FAILED, 6, 6, {"cache": "probed"})
     assert result.rounds[0] == a_round(phase=Phase.WARMUP)
     assert result.rounds[-1] == a_round(
@@ -111,13 +116,13 @@ def test_a_database_of_schema_0001_gets_readings_and_keeps_all_that_it_held(old:
 
 def test_an_older_database_is_upgraded_after_a_backup_beside_it(old: Path, tmp_path: Path) -> None:
     before = rows(old)
-    with open_store(url(old), write=True, clock=lambda: later(0), migrations=with_step("0003_imagined.py", tmp_path)):
+    with open_store(url(old), write=True, clock=lambda: later(0), migrations=with_step("0004_imagined.py", tmp_path)):
         pass
     # then no row is lost, though the parent of all was made anew
-    assert rows(old) == {**before, "reading": 0, "reading_name": 0}
+    assert rows(old) == {**before, **dict.fromkeys(NEWER_TABLES, 0)}
     raw = sqlite3.connect(old)
     assert raw.execute("SELECT owner, uid FROM run").fetchall() == [(None, a_run().id)]
-    assert raw.execute("SELECT version_num FROM alembic_version").fetchall() == [("0003",)]
+    assert raw.execute("SELECT version_num FROM alembic_version").fetchall() == [("0004",)]
     raw.close()
     # and the backup is the old one
     backup = tmp_path / "orac.db.backup-0001-20261122T120000Z"
@@ -129,9 +134,9 @@ def test_an_older_database_is_upgraded_after_a_backup_beside_it(old: Path, tmp_p
 
 def test_an_older_database_is_not_upgraded_by_reading(old: Path, tmp_path: Path) -> None:
     with pytest.raises(StoreError) as refusal:
-        open_store(url(old), write=False, migrations=with_step("0003_imagined.py", tmp_path))
+        open_store(url(old), write=False, migrations=with_step("0004_imagined.py", tmp_path))
     assert str(refusal.value) == (
-        f"The database {old} has schema 0001; this ORAC 0.1.0 reads 0003. "
+        f"The database {old} has schema 0001; this ORAC 0.1.0 reads 0004. "
         "Upgrade it with `orac db upgrade`, which makes a backup beside it first."
     )
 
@@ -139,7 +144,7 @@ def test_an_older_database_is_not_upgraded_by_reading(old: Path, tmp_path: Path)
 def test_a_step_that_would_leave_rows_without_their_parents_changes_nothing(old: Path, tmp_path: Path) -> None:
     before = rows(old)
     with pytest.raises(StoreError, match="rows would point nowhere"):
-        open_store(url(old), write=True, migrations=with_step("0003_broken.py", tmp_path))
+        open_store(url(old), write=True, migrations=with_step("0004_broken.py", tmp_path))
     assert rows(old) == before
     raw = sqlite3.connect(old)
     assert raw.execute("SELECT version_num FROM alembic_version").fetchall() == [("0001",)]
@@ -147,13 +152,13 @@ def test_a_step_that_would_leave_rows_without_their_parents_changes_nothing(old:
 
 
 def test_a_newer_database_is_refused_and_left_alone(old: Path, tmp_path: Path) -> None:
-    open_store(url(old), write=True, migrations=with_step("0003_imagined.py", tmp_path)).close()
+    open_store(url(old), write=True, migrations=with_step("0004_imagined.py", tmp_path)).close()
     before = old.read_bytes()
     for write in (True, False):
         with pytest.raises(StoreNewer) as refusal:
             open_store(url(old), write=write)
         assert str(refusal.value) == (
-            f"The database {old} has schema 0003, made by a newer ORAC; this ORAC 0.1.0 knows schemas up to 0002. "
+            f"The database {old} has schema 0004, made by a newer ORAC; this ORAC 0.1.0 knows schemas up to 0003. "
             "Nothing was changed. Update ORAC, or name another database with --database URL."
         )
     assert old.read_bytes() == before

@@ -110,6 +110,7 @@ def round_row(result_id: int, record: Round) -> RoundRow:
         flags=sorted(flag.value for flag in record.flags),
         counted=record.counted,
         raw=dict(record.raw),
+        block=record.block,
         **{key: float(value) for key, value in record.metrics.items()},
     )
 
@@ -130,6 +131,7 @@ def round_record(row: RoundRow, arrivals_ns: tuple[int, ...] = ()) -> Round:
         failure=_failure(row.failure_code, row.failure_message),
         raw=_json(row.raw),
         arrivals_ns=arrivals_ns,
+        block=row.block,
     )
 
 

@@ -30,7 +30,7 @@ class Migrations:
     head: str
 
 
-MIGRATIONS = Migrations(folder=Path(__file__).parent / "migrations", head="0002")
+MIGRATIONS = Migrations(folder=Path(__file__).parent / "migrations", head="0003")
 
 
 def open_to_read(path: Path, *, patience_s: float, migrations: Migrations) -> Engine:

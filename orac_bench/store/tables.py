@@ -3,9 +3,10 @@
     conditions <- run <- result -> bench_case -> model
                           result <- round <- round_chunks
                           result <- result_metric
-                  run <- reading, reading_name
+                  run <- reading, reading_name, event
+                  run <- baseline, annotation, acknowledgement, level_change
 
-What is deleted with a run: its results, their rounds, chunks and metrics, and its readings. Every instant is aware and
+What is deleted with a run: all that hangs on it, but a baseline, which keeps its run. Every instant is aware and
 in UTC. What must never live here: queries, and anything that a record already says.
 """
 
@@ -92,6 +93,10 @@ def _words_of(kind: type[Enum]) -> sa.Enum:
     return sa.Enum(kind, native_enum=False, length=16, values_callable=lambda members: [m.value for m in members])
 
 
+OPTIONAL_JSON = sa.JSON(none_as_null=True)
+"""A document or nothing: None is NULL, not the word null."""
+
+
 class Table(SQLModel, registry=registry(metadata=METADATA)):
     """What all tables share: ORAC's own metadata, so that another library's tables are never among them."""
 
@@ -138,11 +143,14 @@ class RunRow(Table, table=True):
     """A run. `id` is for joins; `uid` is the id that users see."""
 
     __tablename__ = "run"
-    __table_args__ = (sa.Index(None, "started", "id"),)
+    __table_args__ = (
+        sa.Index(None, "started", "id"),
+        sa.Index("ix_run_idempotency_key", "idempotency_key", unique=True),
+    )
 
     id: int | None = Field(default=None, primary_key=True, sa_type=ID)
     uid: str = Field(unique=True)
-    status: Status = Field(sa_type=_words_of(Status))
+    status: Status = Field(sa_type=_words_of(Status), index=True)
     created: datetime = Field(sa_type=Instant)
     started: datetime = Field(sa_type=Instant)
     ended: datetime | None = Field(default=None, sa_type=Instant)
@@ -157,6 +165,13 @@ class RunRow(Table, table=True):
     conditions_id: int | None = Field(default=None, foreign_key="conditions.id", index=True, sa_type=ID)
     volatile: dict[str, object] = Field(sa_type=sa.JSON)
     error: str | None = Field(default=None, sa_type=Words)
+    request: dict[str, object] | None = Field(default=None, sa_type=OPTIONAL_JSON)
+    """What the service was asked for, checked; None for a run of a shell."""
+    idempotency_key: str | None = None
+    attempts: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    """How often its process was started since a case was last finished."""
+    cancelled: bool = Field(default=False, sa_column_kwargs={"server_default": sa.false()})
+    """Whether a person wants it to end: however its process ends, it is then cancelled, not interrupted."""
 
 
 class ResultRow(Table, table=True):
@@ -225,6 +240,8 @@ class RoundRow(Table, table=True):
     client_cpu_s: float | None = None
     sampler_cpu_s: float | None = None
     raw: dict[str, object] = Field(sa_type=sa.JSON)
+    block: int | None = None
+    """From 0: which block of interleaved rounds it belongs to; None where rounds follow each other plainly."""
 
 
 METRIC_COLUMNS = tuple(column.name for column in METADATA.tables["round"].columns if isinstance(column.type, sa.Float))
@@ -265,6 +282,8 @@ class MetricRow(Table, table=True):
     p99: float | None = None
     method: str
     method_version: int
+    drift_ratio: float | None = None
+    lag1: float | None = None
 
 
 class ReadingRow(Table, table=True):
@@ -329,3 +348,65 @@ class ReadingNameRow(Table, table=True):
     run_id: int = Field(primary_key=True, foreign_key="run.id", ondelete="CASCADE", sa_type=ID)
     place: str = Field(primary_key=True)
     name: str = Field(sa_type=Words)
+
+
+class EventRow(Table, table=True):
+    """What happened in a run, numbered from 1: what followers are told, also those who come later."""
+
+    __tablename__ = "event"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    run_id: int = Field(primary_key=True, foreign_key="run.id", ondelete="CASCADE", sa_type=ID)
+    number: int = Field(primary_key=True)
+    at: datetime = Field(sa_type=Instant)
+    kind: str
+    data: dict[str, object] = Field(sa_type=sa.JSON)
+
+
+class BaselineRow(Table, table=True):
+    """A name for a run, by which others are compared with it. Its run is not deleted while it has the name."""
+
+    __tablename__ = "baseline"
+
+    name: str = Field(primary_key=True)
+    run_id: int = Field(foreign_key="run.id", index=True, sa_type=ID)
+    at: datetime = Field(sa_type=Instant)
+
+
+class AnnotationRow(Table, table=True):
+    """What a person wrote beside a run, or beside one case of it."""
+
+    __tablename__ = "annotation"
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=ID)
+    run_id: int = Field(foreign_key="run.id", index=True, ondelete="CASCADE", sa_type=ID)
+    case_id: int | None = Field(default=None, foreign_key="bench_case.id", sa_type=ID)
+    at: datetime = Field(sa_type=Instant)
+    text: str = Field(sa_type=Words)
+
+
+class AcknowledgementRow(Table, table=True):
+    """A change of level that a person knows of: it is no longer news."""
+
+    __tablename__ = "acknowledgement"
+
+    case_id: int = Field(primary_key=True, foreign_key="bench_case.id", sa_type=ID)
+    metric: str = Field(primary_key=True)
+    run_id: int = Field(primary_key=True, foreign_key="run.id", ondelete="CASCADE", sa_type=ID)
+    at: datetime = Field(sa_type=Instant)
+    text: str | None = Field(default=None, sa_type=Words)
+
+
+class LevelChangeRow(Table, table=True):
+    """The run at which a new level of a case's metric begins, as computed when the last run of the case closed."""
+
+    __tablename__ = "level_change"
+
+    case_id: int = Field(primary_key=True, foreign_key="bench_case.id", sa_type=ID)
+    metric: str = Field(primary_key=True)
+    run_id: int = Field(primary_key=True, foreign_key="run.id", ondelete="CASCADE", sa_type=ID)
+    ratio: float | None = None
+    """New level over the old one; None where the conditions changed."""
+    cause: str
+    """`measured`, or `conditions`."""
+    method_version: int
