@@ -23,6 +23,12 @@ fi
 echo "== every test on $(.venv/bin/python --version), newest requirements"
 .venv/bin/python -m pytest tests --ignore=tests/performance
 
+echo "== every branch of stats/ is taken by its tests"
+.venv/bin/python -m coverage run --branch --source=orac_bench/stats --data-file=.venv/coverage -m pytest -q \
+    tests/test_ranks.py tests/test_compare.py tests/test_plan.py tests/test_stopping.py tests/test_change_points.py \
+    tests/test_summary.py tests/test_simulation.py
+.venv/bin/python -m coverage report --data-file=.venv/coverage --fail-under=100
+
 PYTHON=$(sh scripts/python310.sh) sh scripts/venv.sh py310
 echo "== the tests that drive no Ollama, on $(.venv-py310/bin/python --version) with the requirements of Python 3.10"
 .venv-py310/bin/python -m pytest tests --ignore=tests/performance -m "not real"

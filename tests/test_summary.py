@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 import random
+from dataclasses import replace
 
 import numpy
 import pytest
 from scipy import stats
 
 from orac_bench.records import Summary
-from orac_bench.stats.summary import TAIL_FLOORS, summarise
+from orac_bench.stats.series import strangers
+from orac_bench.stats.summary import TAIL_FLOORS, notes, summarise
+from orac_bench.verdicts import Note
 
 
 def test_ten_rounds_give_the_median_the_interval_and_the_quartiles() -> None:
@@ -23,6 +26,8 @@ def test_ten_rounds_give_the_median_the_interval_and_the_quartiles() -> None:
         ci_high=9.0,
         q25=3.25,  # position 9 * 0.25 = 2.25: 3 + 0.25 * (4 - 3)
         q75=7.75,
+        drift_ratio=pytest.approx(9 * 6 / 7 / 5.5),  # the middle of 45 slopes is 6 in 7 rounds; there are 9 steps
+        lag1=pytest.approx(-0.02956, abs=1e-5),  # around 6 / 7 a round neighbours are not alike
     )
 
 
@@ -36,13 +41,104 @@ def test_five_rounds_have_no_interval_and_six_have_their_range() -> None:
     assert (six.ci_low, six.ci_high) == (1.0, 6.0)  # 1 - 2 / 2^6 = 96.9 %
 
 
-def test_the_interval_is_that_of_scipy_for_every_number_of_rounds() -> None:
+def test_the_interval_is_that_of_scipy_for_every_number_of_independent_rounds() -> None:
     draw = random.Random(20261122)
     for n in [*range(1, 80), 100, 367, 368, 1000]:
         values = [draw.lognormvariate(0, 0.3) for _ in range(n)]
+        while (summarise(values).lag1 or 0) > 0:
+            draw.shuffle(values)
         truth = stats.quantile_test(values, q=numpy.median(values), p=0.5).confidence_interval(0.95)
         ours = summarise(values)
         assert [ours.ci_low, ours.ci_high] == [None if math.isnan(end) else end for end in (truth.low, truth.high)], n
+
+
+def test_the_interval_takes_in_more_where_neighbours_are_alike() -> None:
+    waves = [0.0, 0.1, 0.4, 0.7, 0.9, 1.0, 0.9, 0.7, 0.4, 0.1]
+    ours = summarise([10 + value for value in waves + waves])
+    # C(20, 0..5) = 21,700 of 2^20 is 2.07 %: k = 6. Alike by 0.72 + 2 / 20, at most 0.8, 20 rounds tell as
+    # much as 20 x 0.2 / 1.8 = 2.2: no two of them hold 95 %, and it is the whole range
+    assert ours.lag1 == pytest.approx(0.7175, abs=1e-4)
+    assert (ours.ci_low, ours.ci_high) == (10.0, 11.0)
+    assert notes(ours) == (Note.AUTOCORRELATED,)
+    apart = summarise([10 + value for value in (waves + waves)[::7] * 7][:20])
+    assert notes(apart) == ()
+
+
+def test_likeness_that_chance_may_have_made_widens_and_is_not_told() -> None:
+    ours = summarise([1.3, 1.2, 1.3, 1.3, 1.3, 1.4, 1.3, 1.2, 1.0, 1.3])
+    # lag-1 0.119 where -2 / 10 is to be expected: 1.01 standard errors of 1 / sqrt(10); 0.7 widen, 1.645 are told
+    assert ours.lag1 == pytest.approx(0.119, abs=1e-3)
+    assert (ours.ci_low, ours.ci_high) == (1.0, 1.4)  # not 1.2 to 1.3, the 2nd from below and above
+    assert notes(ours) == ()
+
+
+def test_rounds_that_drift_are_told_and_their_interval_is_plain() -> None:
+    ours = summarise([1.00, 1.01, 1.02, 1.03, 1.04, 1.05, 1.06, 1.07, 1.08, 1.09])
+    assert ours.drift_ratio == pytest.approx(0.09 / 1.045)
+    assert (ours.ci_low, ours.ci_high) == (1.01, 1.08)
+    assert notes(ours) == (Note.DRIFT,)
+
+
+def test_a_trend_of_less_than_three_percent_or_within_the_noise_is_no_drift() -> None:
+    small = summarise([1.00, 1.002, 1.004, 1.006, 1.008, 1.010, 1.012, 1.014, 1.016, 1.018])
+    assert small.drift_ratio == pytest.approx(0.018 / 1.009)
+    noisy = summarise([1.0, 1.2, 0.9, 1.1, 1.0, 1.2, 0.9, 1.1, 1.1, 1.2])
+    assert noisy.drift_ratio is not None
+    assert noisy.drift_ratio > 0.03
+    assert Note.DRIFT not in (*notes(small), *notes(noisy))
+
+
+def test_below_six_rounds_nothing_is_said_about_their_order() -> None:
+    five = summarise([1.0, 2.0, 3.0, 4.0, 5.0])
+    assert (five.drift_ratio, five.lag1, notes(five)) == (None, None, (Note.TOO_FEW,))
+
+
+def test_a_trend_around_zero_has_no_ratio() -> None:
+    assert summarise([-2.0, -1.0, 0.0, 0.0, 0.0, 1.0, 2.0]).drift_ratio is None
+
+
+def test_long_series_are_folded_before_their_trend_is_taken() -> None:
+    ours = summarise([1000.0 + index for index in range(601)])
+    assert ours.drift_ratio == pytest.approx(600 / 1300)
+
+
+def test_rounds_of_a_block_count_as_one() -> None:
+    blocks = [level + rest for level in (3.0, 1.0, 2.0, 6.0, 4.0, 5.0) for rest in (-0.1, 0.0, 0.2)]
+    ours = summarise(blocks, [number for number in range(6) for _ in range(3)])
+    # 18 rounds alone would have the 5th from below and above; six medians 1 to 6 have their range
+    assert (ours.n, ours.ci_low, ours.ci_high) == (18, 1.0, 6.0)
+    assert ours.median == pytest.approx(3.55)  # halfway from 3.2 to 3.9
+    assert summarise(blocks[:15], [number for number in range(5) for _ in range(3)]).ci_low is None
+
+
+def test_the_interval_of_blocks_holds_the_median_of_all_rounds() -> None:
+    ours = summarise([1.0] * 6 + [2.0] * 30, [0, 1, 2, 3, 4, 5, *[6] * 30])
+    assert (ours.ci_low, ours.median, ours.ci_high) == (1.0, 2.0, 2.0)
+
+
+def test_a_round_of_no_block_counts_as_a_block() -> None:
+    values = [3.0, 1.0, 2.0, 5.0, 4.0, 6.0, 10.0, 8.0, 7.0, 9.0]
+    assert summarise(values, [None] * 10) == summarise(values)
+
+
+def test_blocks_of_another_length_are_refused() -> None:
+    with pytest.raises(ValueError, match="3 values have 2 blocks"):
+        summarise([1.0, 2.0, 3.0], [0, 1])
+
+
+def test_notes_of_blocks_go_by_their_number() -> None:
+    ours = replace(summarise([1.0, 2.0] * 20), lag1=0.3, drift_ratio=0.0)
+    # with 40 rounds 0.3 + 2 / 40 is 2.2 standard errors, with 10 blocks 0.3 + 2 / 10 only 1.58
+    assert (notes(ours), notes(ours, blocks=10)) == ((Note.AUTOCORRELATED,), ())
+
+
+def test_strange_rounds_are_marked_and_stay() -> None:
+    values = [1.0, 1.01, 0.99, 1.02, 0.98, 1.0, 1.09, 0.94, 1.11]
+    # the median is 1.00, the deviations 0, 0, 0.01, 0.01, 0.02, 0.02, 0.06, 0.09, 0.11: their median 0.02, five are 0.1
+    assert strangers(values) == (8,)
+    assert summarise(values).maximum == 1.11
+    assert strangers(values[:5]) == ()
+    assert strangers([1.0] * 6 + [9.0]) == ()
 
 
 def test_quartiles_and_tails_are_those_of_numpy() -> None:
