@@ -183,10 +183,12 @@ def test_markdown_is_a_table_of_medians_with_interval_and_n(store: Store) -> Non
 def test_an_unknown_format_is_refused_with_those_that_exist(store: Store) -> None:
     with pytest.raises(UsageError) as refusal:
         export(store, [], format="xml")
-    assert str(refusal.value) == "'xml' is no format of an export. Formats: csv, json, markdown, pytest-benchmark."
+    assert str(refusal.value) == (
+        "'xml' is no format of an export. Formats: csv, json, markdown, pytest-benchmark, benchstat."
+    )
 
 
-@pytest.mark.parametrize("format", ["csv", "json", "markdown", "pytest-benchmark"])
+@pytest.mark.parametrize("format", ["csv", "json", "markdown", "pytest-benchmark", "benchstat"])
 def test_a_run_that_is_not_there_is_refused_in_every_format(store: Store, format: str) -> None:
     with pytest.raises(UnknownRun):
         export(store, ["nothing"], format=format)

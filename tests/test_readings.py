@@ -113,7 +113,7 @@ def test_readings_go_with_their_run(store: Store, tmp_path: Path) -> None:
 
     with store:
         store.add_readings(a_run().id, [sample(1, power_w__VDD_IN=1.0)], origin_ns=0)
-        store.delete_run(a_run().id)
+        store.delete_run(a_run().id, is_alive=lambda _pid: False)
         with pytest.raises(UnknownRun):
             store.add_readings(a_run().id, [sample(1, gpu_hz=1.0)], origin_ns=0)
         raw = sqlite3.connect(tmp_path / "orac.db")

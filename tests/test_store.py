@@ -83,8 +83,16 @@ def test_a_summary_is_that_of_the_rounds_that_count(store: Store) -> None:
     store.close_result(handle, status=Status.DONE)
     assert store.results(a_run().id, rounds=False)[0].summary == {
         "ttft_s": Summary(
-            n=6, median=3.5, minimum=1.0, maximum=6.0, ci_low=1.0, ci_high=6.0, q25=2.25, q75=4.75
-        )  # of 1..6: middle of 3 and 4; positions 5/4 and 15/4
+            n=6,
+            median=3.5,  # of 1..6: middle of 3 and 4
+            minimum=1.0,
+            maximum=6.0,
+            ci_low=1.0,
+            ci_high=6.0,
+            q25=2.25,  # at position 5/4
+            q75=4.75,  # at position 15/4
+            drift_ratio=5 / 3.5,  # from 1 to 6
+        )
     }
 
 
@@ -273,7 +281,7 @@ def test_a_deleted_run_takes_everything_with_it_and_nothing_else(store: Store, p
         handle = store.begin_result(id, a_case(), planned=1, position=0)
         store.add_round(handle, a_round())
         store.close_result(handle, status=Status.DONE)
-    store.delete_run("goes")
+    store.delete_run("goes", is_alive=lambda _pid: False)
     tables = ("run", "result", '"round"', "round_chunks", "result_metric")
     with sqlite3.connect(path) as raw:
         metrics = raw.execute("SELECT count(*) FROM result_metric").fetchone()[0]
@@ -287,7 +295,7 @@ def test_a_deleted_run_takes_everything_with_it_and_nothing_else(store: Store, p
 def test_a_round_of_a_run_that_was_deleted_meanwhile_is_refused_in_words(store: Store) -> None:
     store.add_run(a_run(), pid=1)
     handle = store.begin_result(a_run().id, a_case(), planned=1, position=0)
-    store.delete_run(a_run().id)
+    store.delete_run(a_run().id, is_alive=lambda _pid: False)
     with pytest.raises(StoreError, match="was deleted while it was measured"):
         store.add_round(handle, a_round())
 

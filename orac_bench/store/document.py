@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timezone
 
-from orac_bench.records import Case, Conditions, Failure, Json, Result, Round, Run, Summary
+from orac_bench.records import Case, Conditions, Failure, Json, Result, Round, Run, Summary, Workload
 from orac_bench.store.tables import METRIC_COLUMNS
 
 Object = dict[str, Json]
@@ -51,7 +51,7 @@ def conditions_part(conditions: Conditions | None) -> Object | None:
 def result_part(result: Result) -> Object:
     """A result without its rounds."""
     return {
-        "case": _case(result.case),
+        "case": case_part(result.case),
         "model_digest": result.case.model_digest,
         "options": dict(result.case.options),
         "offload_ratio": result.offload_ratio,
@@ -100,19 +100,24 @@ def failure_part(failure: Failure | None) -> Object | None:
 
 def moment(at: datetime | None) -> str | None:
     """RFC 3339 in UTC, to the microsecond: "2026-11-22T12:00:00.000000Z"."""
-    return None if at is None else at.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return None if at is None else at.astimezone(timezone.utc).isoformat(timespec="microseconds")[:-6] + "Z"
 
 
-def _case(case: Case) -> Object:
-    workload = case.workload
+def case_part(case: Case) -> Object:
+    """A case as people know it; its digest and options stand beside it."""
     return {
         "key": case.key,
         "suite": case.suite,
         "model": case.model,
-        "workload": {
-            "prompt_tokens": workload.prompt_tokens,
-            "output_tokens": workload.output_tokens,
-            "prompt_sha256": workload.prompt_sha256,
-            "version": workload.version,
-        },
+        "workload": workload_part(case.workload),
+    }
+
+
+def workload_part(workload: Workload) -> Object:
+    """What is asked of the model."""
+    return {
+        "prompt_tokens": workload.prompt_tokens,
+        "output_tokens": workload.output_tokens,
+        "prompt_sha256": workload.prompt_sha256,
+        "version": workload.version,
     }

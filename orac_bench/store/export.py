@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from orac_bench.errors import UsageError
 from orac_bench.metrics import METRICS
 from orac_bench.records import Phase, Result, Run, Summary
+from orac_bench.store.benchstat import benchstat_text
 from orac_bench.store.document import document as document
 from orac_bench.store.exchange import import_document as import_document
 from orac_bench.store.exchange import packed
@@ -86,11 +87,21 @@ def _pytest_benchmark(store: Store, run_ids: Sequence[str]) -> str:
     return json.dumps(pytest_document(*_whole(store, run_ids[0])), indent=1, allow_nan=False) + "\n"
 
 
+def _benchstat(store: Store, run_ids: Sequence[str]) -> str:
+    if len(run_ids) != 1:
+        raise UsageError(
+            f"benchstat compares files, so each holds one run, and {len(run_ids)} were named.",
+            next="Export each to a file of its own: orac export RUN --format benchstat -o FILE",
+        )
+    return benchstat_text(*_whole(store, run_ids[0]))
+
+
 FORMATS: Mapping[str, Callable[[Store, Sequence[str]], str]] = {
     "csv": _csv,
     "json": _json,
     "markdown": _markdown,
     "pytest-benchmark": _pytest_benchmark,
+    "benchstat": _benchstat,
 }
 """The forms that a run can be exported in."""
 

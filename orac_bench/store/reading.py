@@ -17,6 +17,7 @@ from orac_bench.stats.summary import summarise
 from orac_bench.store.rows import arrivals_of, case_record, result_record, round_record, run_record, summary_record
 from orac_bench.store.tables import (
     METRIC_COLUMNS,
+    BaselineRow,
     CaseRow,
     ChunksRow,
     ConditionsRow,
@@ -51,15 +52,19 @@ class RunLine:
 
 
 def resolve(session: Session, ref: str, *, place: str) -> str:
-    """The id of the run that `ref` names: an id, the beginning of one, `latest`, or `latest~2` for two before it.
+    """The id of the run that `ref` names: an id, a baseline's name, the beginning of an id, `latest`, or `latest~2`.
 
     Raises UnknownRun, with what there is in the database at `place`.
     """
     newest = sa.select(col(RunRow.uid)).order_by(col(RunRow.started).desc(), col(RunRow.id).desc())
+    begun = newest.where(col(RunRow.status) != Status.QUEUED)
     if session.scalar(newest.where(col(RunRow.uid) == ref)) is not None:
         return ref
+    named = sa.select(col(RunRow.uid)).join(BaselineRow, col(BaselineRow.run_id) == col(RunRow.id))
+    if (run := session.scalar(named.where(col(BaselineRow.name) == ref))) is not None:
+        return run
     if step := re.fullmatch(r"latest(?:~(\d{1,9}))?", ref):
-        found = session.scalars(newest.offset(int(step[1] or 0)).limit(1)).all()
+        found = session.scalars(begun.offset(int(step[1] or 0)).limit(1)).all()
     elif len(ref) >= SHORTEST_PREFIX:
         found = session.scalars(newest.where(col(RunRow.uid).startswith(ref, autoescape=True)).limit(5)).all()
         found = [uid for uid in found if uid.startswith(ref)]
@@ -148,7 +153,7 @@ def results(session: Session, run_id: str, *, rounds: bool, arrivals: bool) -> t
     return tuple(
         result_record(
             row,
-            case_record(case, model=row.model_name, digest=digest),
+            case_record(case, model=row.model_name, digest=digest, facts=row.facts),
             summaries.get(row.id or 0, {}),
             tuple(measured.get(row.id or 0, ())),
         )
@@ -202,16 +207,22 @@ def flat(session: Session, run_ids: Sequence[str] | None) -> list[tuple[object, 
 def summaries_of(session: Session, result_ids: Sequence[int]) -> dict[int, dict[str, Summary]]:
     """Summaries by result and metric, computed from the counted rounds; no entry for a metric without values."""
     columns = [col(getattr(RoundRow, key)) for key in METRIC_COLUMNS]
-    counted = sa.select(col(RoundRow.result_id), *columns).where(
-        col(RoundRow.result_id).in_(result_ids), col(RoundRow.counted)
+    counted = (
+        sa.select(col(RoundRow.result_id), col(RoundRow.block), *columns)
+        .where(col(RoundRow.result_id).in_(result_ids), col(RoundRow.counted))
+        .order_by(col(RoundRow.id))  # in the order of measuring: drift and likeness are of it
     )
-    values: dict[int, dict[str, list[float]]] = {}
-    for result_id, *metrics in session.execute(counted):
+    values: dict[int, dict[str, list[tuple[float, int | None]]]] = {}
+    for result_id, block, *metrics in session.execute(counted):
         for key, value in zip(METRIC_COLUMNS, metrics, strict=True):
             if value is not None:
-                values.setdefault(result_id, {}).setdefault(key, []).append(value)
+                values.setdefault(result_id, {}).setdefault(key, []).append((value, block))
     return {
-        result_id: {key: summarise(found[key]) for key in METRIC_COLUMNS if key in found}
+        result_id: {
+            key: summarise([value for value, _ in found[key]], [block for _, block in found[key]])
+            for key in METRIC_COLUMNS
+            if key in found
+        }
         for result_id, found in values.items()
     }
 

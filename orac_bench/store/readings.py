@@ -75,6 +75,11 @@ def columns(session: Session, run_id: int) -> dict[str, list[float | None]]:
     return found
 
 
+def count(session: Session) -> int:
+    """How many readings are kept of all runs."""
+    return session.scalar(sa.select(sa.func.count()).select_from(ReadingRow)) or 0
+
+
 def fold(session: Session, *, before: datetime) -> int:
     """Folds the readings of ended runs that began before then to minutes. How many runs it were.
 

@@ -63,16 +63,28 @@ def run_record(row: RunRow, conditions: ConditionsRow | None) -> Run:
     )
 
 
-def case_record(row: CaseRow, *, model: str, digest: str) -> Case:
-    """The case of `row`, under the name that the model had then."""
+def facts_record(row: ConditionsRow) -> Mapping[str, Json]:
+    """The facts of a row of conditions."""
+    return _json(row.facts)
+
+
+def case_record(row: CaseRow, *, model: str, digest: str, facts: Mapping[str, object] | None = None) -> Case:
+    """The case of `row`, under the name that the model had then, and as the `facts` of a result tell it from others."""
     workload = Workload(
         prompt_tokens=row.prompt_tokens,
         output_tokens=row.output_tokens,
         prompt_sha256=row.prompt_sha256,
         version=row.workload_version,
     )
+    told = facts or {}
     return Case(
-        key=row.key, suite=row.suite, model=model, model_digest=digest, workload=workload, options=_json(row.options)
+        key=row.key,
+        suite=row.suite,
+        model=model,
+        model_digest=digest,
+        workload=workload,
+        options=_json(row.options),
+        variant="(canary)" if told.get("canary") is True else str(told.get("variant") or ""),
     )
 
 
@@ -91,6 +103,11 @@ def result_record(row: ResultRow, case: Case, summary: Mapping[str, Summary], ro
         started=row.started,
         ended=row.ended,
     )
+
+
+def result_facts(row: ResultRow) -> Mapping[str, Json]:
+    """What was found out for the whole result of `row`."""
+    return _json(row.facts)
 
 
 def round_row(result_id: int, record: Round) -> RoundRow:

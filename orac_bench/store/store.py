@@ -12,31 +12,20 @@ What must never live here: SQL (`reading.py`, `writing.py`), and what the file i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from datetime import datetime, timedelta, timezone
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 
-from sqlalchemy.engine import Engine
-from sqlalchemy.orm import Session
-
 from orac_bench.errors import SettingError, StoreError
 from orac_bench.records import Case, Conditions, Failure, Json, Phase, Result, Round, Run, Status, Summary
-from orac_bench.store import reading, readings, schema, soundness, writing
-from orac_bench.store.engine import READS
-from orac_bench.store.faults import faults
+from orac_bench.store import events, reading, readings, schema, soundness, writing
+from orac_bench.store.past import Past
+from orac_bench.store.queueing import Queueing
 from orac_bench.store.reading import RunLine
 from orac_bench.store.tables import ResultRow
+from orac_bench.store.transactions import PATIENCE_S, utc_now
 from orac_bench.telemetry.source import Sample
-
-PATIENCE_S = 5.0
-"""How long a lock of another process is waited for."""
-
-
-def utc_now() -> datetime:
-    """This moment, aware and in UTC."""
-    return datetime.now(timezone.utc)
 
 
 def open_store(
@@ -66,16 +55,8 @@ def open_store(
     return Store(engine, path, clock=clock, patience_s=patience_s)
 
 
-class Store:
+class Store(Queueing, Past):
     """Runs, results and rounds of one database. `open_store` makes one; ids are those of runs, never of rows."""
-
-    def __init__(
-        self, engine: Engine, path: Path, *, clock: Callable[[], datetime] = utc_now, patience_s: float = PATIENCE_S
-    ) -> None:
-        self.path = path
-        self._engine = engine
-        self._clock = clock
-        self._patience_s = patience_s
 
     def __enter__(self) -> Store:
         return self
@@ -89,12 +70,17 @@ class Store:
         """Gives all connections back; the last one to close folds the log into the file."""
         self._engine.dispose()
 
-    def add_run(self, run: Run, *, pid: int | None = None) -> None:
-        """Adds `run`, which process `pid` measures while it is running. Raises StoreError for a known id."""
+    def add_run(self, run: Run, *, pid: int | None = None, cases: int | None = None) -> None:
+        """Adds `run`, which process `pid` measures while it is running; `cases` is how many are planned.
+
+        Raises StoreError for a known id.
+        """
         with self._writing() as session:
             if reading.holds(session, run.id):
                 raise StoreError(f"Run {run.id} is in {self.path} already.", next=f"See it with `orac show {run.id}`.")
-            writing.add_run(session, run, pid=pid)
+            row = writing.add_run(session, run, pid=pid)
+            if run.status is Status.RUNNING:
+                events.tell_started(session, row, self._clock(), resumed=False, cases=cases)
 
     def update_run(
         self,
@@ -105,11 +91,13 @@ class Store:
         error: str | None = None,
         conditions: Conditions | None = None,
         pid: int | None = None,
+        cases: int | None = None,
     ) -> None:
         """Gives a run this status, end and error, and conditions unless None (unchanged). Raises UnknownRun.
 
-        Running: process `pid` measures it from now on, so for a resumed one. Anything else: results of it that were
-        still running become interrupted and keep their finished rounds.
+        Running: process `pid` measures it from now on, so for a resumed one, of which `cases` are planned. Anything
+        else: results of it that were still running become interrupted and keep their finished rounds; and where a
+        person wanted it to end, it is cancelled instead.
         """
         with self._writing() as session:
             row = reading.run_row(session, run_id)
@@ -117,9 +105,10 @@ class Store:
                 writing.set_conditions(session, row, conditions)
             if status is Status.RUNNING:
                 writing.take_over(row, pid=pid, now=self._clock())
+                row.error = error
+                events.tell_started(session, row, self._clock(), resumed=True, cases=cases)
             else:
-                writing.end_run(session, row, status=status, ended=ended, now=self._clock())
-            row.error = error
+                writing.end_run(session, row, status=status, ended=ended, now=self._clock(), error=error)
 
     def heartbeat(self, run_id: str) -> None:
         """Notes that the run's process is alive now. Raises UnknownRun."""
@@ -151,21 +140,33 @@ class Store:
         case that is done or running.
         """
         with self._writing() as session:
-            run = reading.run_row(session, run_id)
-            row = writing.begin_result(session, run, case, planned=planned, position=position, now=self._clock())
+            run, now = reading.run_row(session, run_id), self._clock()
+            row = writing.begin_result(session, run, case, planned=planned, position=position, now=now)
+            events.tell_case(session, run, case, now, position=position, planned=planned)
             row.offload_ratio = offload_ratio
             row.facts = dict(facts or {})
             session.flush()
             return row.id or 0
 
-    def add_round(self, result_id: int, measured: Round, *, done: int | None = None) -> None:
-        """Keeps a round with its arrivals; it survives a power cut from here on.
+    def reopen_result(self, run_id: str, case_key: str, *, blocks: Collection[int]) -> int:
+        """As `begin_result`, of a result that goes on with the rounds of `blocks`; all others are deleted.
+
+        Raises UnknownRun, and StoreError for a case that is not there or is running.
+        """
+        with self._writing() as session:
+            return writing.reopen_result(session, reading.run_row(session, run_id), case_key, blocks=blocks).id or 0
+
+    def add_round(
+        self, result_id: int, measured: Round, *, done: int | None = None, headlines: Sequence[str] = ()
+    ) -> None:
+        """Keeps a round with its arrivals; it survives a power cut from here on. Followers are told its `headlines`.
 
         `done` is what the result has reached, None where its counted rounds say so. Raises StoreError where the run
         was deleted meanwhile, ValueError for a metric that has no column or is NaN.
         """
         with self._writing() as session:
-            writing.add_round(session, result_id, measured, done=done)
+            row = writing.add_round(session, result_id, measured, done=done)
+            events.tell_round(session, row, measured, self._clock(), metrics=headlines)
 
     def add_readings(self, run_id: str, samples: Sequence[Sample], *, origin_ns: int) -> int:
         """Keeps a batch of telemetry in one transaction; how many rows it became: one a tick.
@@ -182,10 +183,20 @@ class Store:
         with self._reading() as session:
             return readings.columns(session, reading.run_row(session, run_id).id or 0)
 
+    def reading_count(self) -> int:
+        """How many readings are kept of all runs. Takes a while where there are millions."""
+        with self._reading() as session:
+            return readings.count(session)
+
     def fold_readings(self, *, older_than_days: float) -> int:
-        """Puts the mean of each minute in the place of the readings of old runs. How many runs it were."""
+        """Puts the mean of each minute in the place of the readings of old runs, and forgets their events.
+
+        How many runs were folded.
+        """
+        before = self._clock() - timedelta(days=older_than_days)
         with self._writing() as session:
-            return readings.fold(session, before=self._clock() - timedelta(days=older_than_days))
+            events.forget(session, before=before)
+            return readings.fold(session, before=before)
 
     def close_result(
         self,
@@ -227,13 +238,16 @@ class Store:
                     )
         return tuple(added)
 
-    def delete_run(self, run_id: str) -> None:
-        """Deletes a run with its results, rounds, arrivals and readings. Raises UnknownRun."""
+    def delete_run(self, run_id: str, *, is_alive: Callable[[int], bool] = lambda _pid: True) -> None:
+        """Deletes a run with all that hangs on it.
+
+        Raises RunMeasuring while its process `is_alive`, RunNamed where it is a baseline, and UnknownRun.
+        """
         with self._writing() as session:
-            session.delete(reading.run_row(session, run_id))
+            writing.delete_run(session, reading.run_row(session, run_id), is_alive)
 
     def resolve(self, ref: str) -> str:
-        """The id of the run `ref`: an id, a beginning of one of at least 4 letters, `latest`, `latest~2`.
+        """The id of the run `ref`: an id, a baseline's name, a beginning of an id of at least 4 letters, `latest~2`.
 
         Raises UnknownRun with what there is.
         """
@@ -284,13 +298,3 @@ class Store:
                 return soundness.problems(session)
         except StoreError as error:
             return (error.what,)
-
-    @contextmanager
-    def _writing(self) -> Iterator[Session]:
-        with faults(self.path), Session(self._engine) as session, session.begin():
-            yield session
-
-    @contextmanager
-    def _reading(self) -> Iterator[Session]:
-        with faults(self.path), Session(self._engine.execution_options(**{READS: True})) as session, session.begin():
-            yield session

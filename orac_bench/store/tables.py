@@ -178,7 +178,10 @@ class ResultRow(Table, table=True):
     """A case in a run. `done` counts the rounds in the statistics, `failed` the measured ones that failed."""
 
     __tablename__ = "result"
-    __table_args__ = (sa.UniqueConstraint("run_id", "case_id"), sa.Index(None, "case_id", "started"))
+    __table_args__ = (
+        sa.UniqueConstraint("run_id", "case_id"),
+        sa.Index("ix_result_case_id_started", "case_id", "started", "run_id", "offload_ratio"),
+    )
 
     id: int | None = Field(default=None, primary_key=True, sa_type=ID)
     run_id: int = Field(foreign_key="run.id", ondelete="CASCADE", sa_type=ID)

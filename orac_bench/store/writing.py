@@ -5,23 +5,27 @@ What must never live here: a commit. `store.py` decides what belongs to one tran
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from orac_bench.errors import StoreError
+from orac_bench.errors import RunMeasuring, RunNamed, StoreError
 from orac_bench.records import Case, Conditions, Failure, Json, Phase, Result, Round, RoundStatus, Run, Status, Summary
+from orac_bench.store import levels
+from orac_bench.store.events import tell_status
 from orac_bench.store.reading import summaries_of
 from orac_bench.store.rows import chunks_row, metric_row, round_row
 from orac_bench.store.tables import (
+    BaselineRow,
     CaseRow,
     ConditionsRow,
     MetricRow,
     ModelRow,
     ResultRow,
+    RoundRow,
     RunRow,
 )
 
@@ -108,7 +112,33 @@ def begin_result(
     return row
 
 
-def add_round(session: Session, result_id: int, record: Round, *, done: int | None = None) -> None:
+def reopen_result(session: Session, run: RunRow, case_key: str, *, blocks: Collection[int]) -> ResultRow:
+    """The result of that case in `run`, running again with the rounds of `blocks` and no others.
+
+    Raises StoreError where there is none, or it is being measured.
+    """
+    row = session.scalars(
+        sa.select(ResultRow)
+        .join(CaseRow, col(CaseRow.id) == col(ResultRow.case_id))
+        .where(col(ResultRow.run_id) == run.id, col(CaseRow.key) == case_key)
+    ).one_or_none()
+    if row is None or row.status is Status.RUNNING:
+        stood = "not there" if row is None else "being measured"
+        raise StoreError(f"Case {case_key} of run {run.uid} cannot go on: it is {stood}.")
+    others = sa.or_(col(RoundRow.block).is_(None), col(RoundRow.block).not_in(blocks))
+    session.execute(sa.delete(RoundRow).where(col(RoundRow.result_id) == row.id, others))
+    session.execute(sa.delete(MetricRow).where(col(MetricRow.result_id) == row.id))
+    kept = sa.select(sa.func.count()).where(col(RoundRow.result_id) == row.id)
+    failed = col(RoundRow.status) == RoundStatus.FAILED
+    row.done = session.scalar(kept.where(col(RoundRow.counted))) or 0
+    row.failed = session.scalar(kept.where(col(RoundRow.phase) == Phase.MEASURE, failed)) or 0
+    row.status = Status.RUNNING
+    row.ended = row.failure_code = row.failure_message = None
+    session.flush()
+    return row
+
+
+def add_round(session: Session, result_id: int, record: Round, *, done: int | None = None) -> ResultRow:
     """Adds a round with its arrivals, and counts it in its result, which has reached `done` unless that is None.
 
     Raises StoreError where the result is gone.
@@ -126,6 +156,7 @@ def add_round(session: Session, result_id: int, record: Round, *, done: int | No
         session.add(chunks_row(row.id, record.arrivals_ns))
     result.done = result.done + record.counted if done is None else done
     result.failed += record.phase is Phase.MEASURE and record.status is RoundStatus.FAILED
+    return result
 
 
 def close_result(
@@ -146,6 +177,8 @@ def close_result(
     summaries = summaries_of(session, [row.id or 0]).get(row.id or 0, {})
     session.execute(sa.delete(MetricRow).where(col(MetricRow.result_id) == row.id))
     session.add_all(metric_row(row.id or 0, metric, summary) for metric, summary in summaries.items())
+    if status is Status.DONE:
+        session.execute(sa.update(RunRow).where(col(RunRow.id) == row.run_id).values(attempts=0))
     session.flush()
     return summaries
 
@@ -158,13 +191,20 @@ def take_over(row: RunRow, *, pid: int | None, now: datetime) -> None:
     row.heartbeat = now
 
 
-def end_run(session: Session, row: RunRow, *, status: Status, ended: datetime | None, now: datetime) -> None:
-    """Gives a run its last status; a result that was still running is interrupted, with its finished rounds."""
-    row.status = status
+def end_run(
+    session: Session, row: RunRow, *, status: Status, ended: datetime | None, now: datetime, error: str | None = None
+) -> None:
+    """Gives a run its last status, and tells it; one that a person wanted to end is cancelled, whatever `status` says.
+
+    A result that was still running is interrupted, with its finished rounds.
+    """
+    row.status = Status.CANCELLED if row.cancelled else status
     row.ended = ended
+    row.error = error
     running = sa.select(ResultRow).where(col(ResultRow.run_id) == row.id, col(ResultRow.status) == Status.RUNNING)
     for result in session.scalars(running).all():
         close_result(session, result, status=Status.INTERRUPTED, now=now)
+    tell_status(session, row, now)
 
 
 def mark_interrupted(session: Session, is_alive: Callable[[int], bool], now: datetime) -> tuple[str, ...]:
@@ -174,6 +214,21 @@ def mark_interrupted(session: Session, is_alive: Callable[[int], bool], now: dat
     for row in dead:
         end_run(session, row, status=Status.INTERRUPTED, ended=row.heartbeat or row.started, now=now)
     return tuple(row.uid for row in dead)
+
+
+def delete_run(session: Session, row: RunRow, is_alive: Callable[[int], bool]) -> None:
+    """Deletes a run; what hangs on it goes with it. Raises RunMeasuring while it runs, RunNamed for a baseline."""
+    if row.status is Status.RUNNING and row.pid is not None and is_alive(row.pid):
+        raise RunMeasuring(
+            f"Run {row.uid} is being measured by process {row.pid}.", next="End it first, then delete it."
+        )
+    names = session.scalars(sa.select(col(BaselineRow.name)).where(col(BaselineRow.run_id) == row.id)).all()
+    if names:
+        raise RunNamed(
+            f"Run {row.uid} is the baseline {', '.join(sorted(names))}.",
+            next=f"Take the name away first: orac baseline remove {min(names)}",
+        )
+    levels.delete_run(session, row)
 
 
 def add_whole(session: Session, run: Run, results: Sequence[Result]) -> None:
