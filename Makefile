@@ -2,7 +2,7 @@
 # system-wide. More than a few lines live in scripts/.
 
 .DEFAULT_GOAL := help
-.PHONY: help bench test check performance lock locks-check
+.PHONY: help bench serve test fuzz check performance lock locks-check
 PYTHON := .venv/bin/python
 
 help: ## this list
@@ -14,8 +14,17 @@ bench: ## measure: ARGS='-k decode --orac-model NAME' chooses; ORAC_MODELS_DIR=F
 	@$(PYTHON) scripts/prepare.py
 	@$(PYTHON) -m pytest benchmarks/ $(ARGS)
 
+serve: ## the service and its dashboard on http://127.0.0.1:8000, until Ctrl-C
+	@sh scripts/venv.sh runtime
+	@$(PYTHON) scripts/prepare.py
+	@$(PYTHON) -m orac_bench.cli serve
+
 test: ## the whole test suite with what it needs, on this Python and with Python 3.10's requirements
 	@sh scripts/test.sh
+
+fuzz: ## thousands of calls to every address of the service, each answer held against its description
+	@sh scripts/venv.sh dev
+	@FUZZ_EXAMPLES=500 $(PYTHON) -m pytest tests/test_api_described.py
 
 check: ## format, lint, types
 	@sh scripts/venv.sh dev

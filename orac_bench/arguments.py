@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from orac_bench.units import seconds
+from orac_bench.units import seconds, share
 
 
 def at_least(low: int) -> Callable[[str], int]:
@@ -29,3 +29,11 @@ def length_of_time(text: str) -> float:
         return seconds(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not allowed: a time such as 90s, 10m or 1h is") from None
+
+
+def precision(text: str) -> float:
+    """A parser of "2%" and "0.02" to a ratio, for argparse and pytest."""
+    try:
+        return share(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not allowed: a precision such as 2% or 0.5% is") from None

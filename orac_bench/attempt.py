@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from orac_bench.metrics import Asked
-from orac_bench.observer import Watch
 from orac_bench.ollama.call import Call
 from orac_bench.records import Failure, Phase
+from orac_bench.watch import Watch
 
 
 @dataclass(kw_only=True)
@@ -18,7 +18,8 @@ class Attempt:
     phase: Phase
     index: int
     seed: int
-    nonce: str
+    nonce: str | None
+    """What made the prompt new; None where it is sent as it is."""
     started: datetime
     asked: Asked
     call: Call | None = None

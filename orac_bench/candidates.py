@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from orac_bench.errors import NoModels, UnknownModel
@@ -17,6 +17,7 @@ from orac_bench.models.memory import memory_needed_b
 from orac_bench.ollama.client import Client, Listed
 from orac_bench.records import Json
 from orac_bench.settings import Settings
+from orac_bench.variants import Variant
 
 DEFAULT_CONTEXT = 4096
 """Tokens of context where a server does not say."""
@@ -44,6 +45,18 @@ class Candidate:
     """The file, None for a model of an external Ollama."""
     listed_digest: str | None
     """The manifest's digest in an external Ollama, else None."""
+    variant: Variant | None = None
+    """Settings that are sent with each request, None for the model as it is."""
+
+    @property
+    def label(self) -> str:
+        """The name with the variant, for people: "tinyllama num_thread=4"."""
+        return self.name if self.variant is None else f"{self.name} {self.variant.text}"
+
+    @property
+    def options(self) -> dict[str, Json]:
+        """What the variant sets, nothing without one."""
+        return {} if self.variant is None else dict(self.variant.options)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,14 +115,25 @@ def _of_folder(settings: Settings, wanted: Sequence[str] = ()) -> Choice:
     folder = models_folder(settings)
     models = discover(folder)
     names = {find(models, name).name for name in wanted}
-    good = tuple(_of_file(model) for model in models if model.refused is None and (model.name in names or not names))
+    good = tuple(of_file(model) for model in models if model.refused is None and (model.name in names or not names))
     refused = tuple(f"{model.path.name}: {model.refused}" for model in models if model.refused is not None)
     if not good:
         raise NoModels(f"No file in {folder} can be used: {'; '.join(refused)}.", next="See each with: orac models")
     return Choice(candidates=good, refused=refused)
 
 
-def _of_file(model: Model) -> Candidate:
+def varied(candidate: Candidate, variant: Variant) -> Candidate:
+    """The candidate with the settings of `variant`; another num_ctx is another context, and other memory."""
+    context = variant.options.get("num_ctx")
+    if not isinstance(context, int):
+        return replace(candidate, variant=variant)
+    header = None if candidate.model is None else candidate.model.header
+    needed_b = None if header is None else memory_needed_b(header, context)
+    return replace(candidate, variant=variant, context_length=context, needed_b=needed_b)
+
+
+def of_file(model: Model) -> Candidate:
+    """The candidate in a file of the folder that was not refused."""
     assert model.header is not None  # not refused
     context = model.context_tokens
     return Candidate(

@@ -14,7 +14,7 @@ from importlib import import_module
 from pathlib import Path
 
 from orac_bench import __version__
-from orac_bench.arguments import at_least, length_of_time
+from orac_bench.arguments import at_least, length_of_time, precision
 from orac_bench.errors import OracError
 from orac_bench.settings import Settings, database_url, read_settings
 
@@ -25,6 +25,7 @@ examples:
   orac bench                               measure them all, four suites
   orac bench phi-2 --suite decode          one model, one question
   orac show latest                         the results of the last run
+  orac compare latest~1 latest             what became slower, and how surely
   orac export latest --format csv -o run.csv
 """
 
@@ -95,12 +96,14 @@ def parser() -> argparse.ArgumentParser:
     deleted = command("delete", "runs", "Delete a run and its rounds", example="orac delete latest~3")
     deleted.add_argument("run", metavar="RUN", help="an id, latest, or latest~2")
     deleted.add_argument("--yes", action="store_true", help="do not ask")
+    _judging(command)
     exported = command("export", "exchange", "Write runs in a form that others read", example=_EXPORT)
     exported.add_argument("runs", nargs="+", metavar="RUN", help="an id, latest, or latest~2")
-    exported.add_argument("--format", choices=("csv", "json", "markdown", "pytest-benchmark"), default="json")
+    exported.add_argument("--format", choices=_FORMATS, default="json")
     exported.add_argument("-o", dest="output", metavar="PATH", help="write to a file instead of stdout")
     imported = command("import", "exchange", "Take in another board's JSON export", example="orac import other.json")
     imported.add_argument("file", metavar="FILE", help="made by orac export --format json")
+    command("serve", "serve", "Run the service", example="orac serve")
     checked = command("selfcheck", "selfcheck", "Measure ORAC's own error and overhead", example="orac selfcheck")
     checked.add_argument("--model", metavar="M", help="for the overhead (default: the smallest that is there)")
     checked.add_argument("--rounds", type=at_least(2), default=20, metavar="N", help="pairs of rounds (default 20)")
@@ -109,23 +112,68 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def _judging(command: Callable[..., argparse.ArgumentParser]) -> None:
+    compared = command("compare", "compare", "Tell what became slower or faster, and how surely", example=_COMPARE)
+    compared.add_argument("base", metavar="BASE", help="RUN or RUN:CASE: an id, latest, latest~2 or a baseline's name")
+    compared.add_argument("candidates", nargs="*", metavar="CANDIDATE", help="likewise; none for a run with --paired")
+    compared.add_argument("--metric", action="append", default=[], metavar="M", help="default: the suite's headlines")
+    compared.add_argument(
+        "--fail-on", action="append", default=[], metavar="M:5%", help="fail where surely worse by more"
+    )
+    compared.add_argument("--strict", action="store_true", help="with --fail-on: what cannot be told fails, too")
+    compared.add_argument("--across-conditions", action="store_true", help="compare under different conditions as well")
+    told = command("history", "history", "Show a case over time, and where its level changed", example=_HISTORY)
+    told.add_argument("--model", metavar="M", help="the case's model")
+    told.add_argument("--suite", metavar="S", help="the case's suite")
+    told.add_argument("--case", metavar="KEY", help="the case by its key, or the beginning of it")
+    told.add_argument("--metric", metavar="M", help="default: the suite's first headline")
+    told.add_argument(
+        "--limit", type=at_least(1), default=50, metavar="N", help="lines for the newest runs (default 50)"
+    )
+    baseline = command("baseline", "marks", "Give runs names to compare with", example=_BASELINE, store=False)
+    actions = baseline.add_subparsers(metavar="set|list|remove", required=True)
+    for name, text in (("set", "name a run"), ("list", "list the names"), ("remove", "take a name away")):
+        action = actions.add_parser(name, help=text, description=text.capitalize(), allow_abbrev=False)
+        action.set_defaults(function=f"{name}_baseline" if name != "list" else "baselines")
+        action.add_argument("--json", action="store_true", help="print one JSON document")
+        action.add_argument("--database", metavar="URL", help="the store (default: ORAC_DATABASE_URL)")
+        if name != "list":
+            action.add_argument("name", metavar="NAME", help="lower-case letters, digits, dots, underscores, hyphens")
+        if name == "set":
+            action.add_argument("run", metavar="RUN", help="an id, latest, or latest~2")
+    noted = command("annotate", "marks", "Write a note beside a run", example='orac annotate latest "new fan"')
+    noted.add_argument("run", metavar="RUN", help="an id, latest, latest~2, or a baseline's name")
+    noted.add_argument("text", metavar="TEXT", help="what to remember")
+    noted.add_argument("--case", metavar="KEY", help="beside one case of it: its key, or the beginning of it")
+    noted.add_argument("--acknowledge", action="store_true", help="with --case: its change of level there is no news")
+
+
+_COMPARE = "orac compare main-baseline latest --fail-on decode_tokens_per_s:5%"
+_HISTORY = "orac history --model phi-2 --suite decode"
+_BASELINE = "orac baseline set main-baseline latest"
 _CALIBRATE = "orac telemetry calibrate --source replay:tegrastats.log"
+_FORMATS = ("csv", "json", "markdown", "pytest-benchmark", "benchstat")
 _EXPORT = "orac export latest --format csv -o run.csv"
 
 
 def _bench(bench: argparse.ArgumentParser) -> None:
     add = bench.add_argument
     add("models", nargs="*", metavar="MODEL", help="names of `orac models` (default: all)")
-    suites = "first_token, decode, prompt_length, cold_load; sustained, only when named"
+    suites = "first_token, decode, prompt_length, cold_load; sustained and prompt, only when named"
     add("--suite", action="append", default=[], metavar="NAME", help=suites)
     add("--rounds", type=at_least(1), metavar="N", help="counted rounds a case (default: the suite's, 6 or 10)")
     add("--warmup", type=at_least(0), metavar="N", help="warm-up rounds a case (default: the suite's, 0 to 2)")
     add("--output-tokens", type=at_least(1), metavar="N", help="tokens to write (default: the suite's, 16 or 128)")
     add("--prompt-tokens", type=at_least(1), action="append", metavar="N", help="prompt length; may be repeated")
-    add("--time-limit", type=length_of_time, metavar="T", help="of the suite sustained (default: 10m)")
+    add("--blocks", type=at_least(1), metavar="N", help="spread a case's rounds over N blocks in random order")
+    add("--paired", action="store_true", help="two models beside each other in each block, and a verdict")
+    add("--variant", action="append", default=[], metavar="KEY=VALUE", help="paired: one of two settings of a model")
+    add("--precision", type=precision, metavar="P", help="go on until each headline is known to P, such as 2%%")
+    add("--time-limit", type=length_of_time, metavar="T", help="of sustained and of --precision (default: 10m)")
     add("--prompt-file", metavar="F", help="take the prompt from a file instead of a length")
     add("--note", metavar="TEXT", help="a note, kept with the run")
     add("--resume", metavar="RUN", help="go on with an interrupted run at its first unfinished case")
+    add("--claim", metavar="RUN", help=argparse.SUPPRESS)
 
 
 def _telemetry(telemetry: argparse.ArgumentParser) -> None:
@@ -159,19 +207,23 @@ def _telemetry(telemetry: argparse.ArgumentParser) -> None:
 
 
 def _database(db: argparse.ArgumentParser) -> None:
-    actions = db.add_subparsers(metavar="upgrade|check|backup", required=True)
+    actions = db.add_subparsers(metavar="upgrade|check|backup|rollup", required=True)
     for name, text in (
         ("upgrade", "bring an older store up to this version, after a backup beside it"),
         ("check", "look for damage"),
         ("backup", "copy the store while it is in use"),
+        ("rollup", "compute summaries and changes of level anew from the rounds"),
     ):
-        example = f"example: orac db {name}{' orac-2026.db' if name == 'backup' else ''}"
+        more = {"backup": " orac-2026.db", "rollup": " --rebuild"}.get(name, "")
+        example = f"example: orac db {name}{more}"
         action = actions.add_parser(name, help=text, description=text.capitalize(), epilog=example, allow_abbrev=False)
         action.set_defaults(function=name)
         action.add_argument("--json", action="store_true", help="print one JSON document")
         action.add_argument("--database", metavar="URL", help="the store (default: ORAC_DATABASE_URL)")
         if name == "backup":
             action.add_argument("path", metavar="PATH", help="the new file")
+        if name == "rollup":
+            action.add_argument("--rebuild", action="store_true", required=True, help="of all runs")
 
 
 def _positive(text: str) -> float:

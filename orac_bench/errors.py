@@ -4,7 +4,13 @@
     ├── UsageError                 the call itself is wrong
     │   ├── SettingError           an environment variable has a value that is not allowed
     │   ├── UnknownModel           no model of that name was found
-    │   └── UnknownRun             no run of that name is in the store
+    │   ├── UnknownRun             no run of that name is in the store
+    │   ├── UnknownCase            a run, or the store, has no such case
+    │   ├── UnknownBaseline        no baseline has that name
+    │   ├── KeyReused              an Idempotency-Key came with another request before
+    │   ├── RunOver                a run that has ended cannot be cancelled
+    │   ├── RunMeasuring           a run that is being measured cannot be deleted
+    │   └── RunNamed               a run that is a baseline cannot be deleted
     ├── MissingPrerequisite        something this machine needs is not there
     │   ├── NoModels               no folder of GGUF files, or nothing in it that can be used
     │   ├── NoOllama               no program to supervise
@@ -15,6 +21,7 @@
     ├── OllamaError                what Ollama said or did
     │   ├── OllamaUnreachable      nothing answers at that address
     │   ├── OllamaStartFailed      the supervised server ended or was not ready in time
+    │   ├── OllamaCrowded          more callers wait for it than are let in
     │   ├── OllamaSilent           no byte for longer than ORAC_IDLE_TIMEOUT_S
     │   ├── OllamaRefused          an HTTP status of 400 or more, or an error record
     │   └── OllamaGarbled          an answer that is not Ollama's
@@ -31,6 +38,9 @@ here: anything that prints or exits.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
 
 
 class OracError(Exception):
@@ -76,6 +86,42 @@ class UnknownRun(UsageError):
     code = "unknown_run"
 
 
+class UnknownCase(UsageError):
+    """A run, or the whole store, has no case of that key or name."""
+
+    code = "unknown_case"
+
+
+class UnknownBaseline(UsageError):
+    """No baseline has that name."""
+
+    code = "unknown_baseline"
+
+
+class KeyReused(UsageError):
+    """The same Idempotency-Key came before, with another request."""
+
+    code = "key_reused"
+
+
+class RunOver(UsageError):
+    """The run has ended, so there is nothing to cancel."""
+
+    code = "run_over"
+
+
+class RunMeasuring(UsageError):
+    """The run is being measured, so it cannot be deleted."""
+
+    code = "run_measuring"
+
+
+class RunNamed(UsageError):
+    """The run has a baseline's name, so it is not deleted."""
+
+    code = "run_named"
+
+
 class MissingPrerequisite(OracError):
     """Something that this machine needs is not there."""
 
@@ -94,10 +140,35 @@ class NoOllama(MissingPrerequisite):
     code = "no_ollama"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Holder:
+    """Who measures now, as they wrote it down. A field is None where they did not, or where it cannot be read."""
+
+    pid: int | None
+    what: str | None
+    since: str | None
+    """UTC in RFC 3339."""
+    run: str | None = None
+    cases_done: int | None = None
+    cases: int | None = None
+    likely_over: datetime | None = None
+    """When the measurement is likely over; None until enough of it is done to tell."""
+
+    def __str__(self) -> str:
+        who = self.what or "another measurement"
+        pid = "" if self.pid is None else f" (process {self.pid})"
+        since = "" if self.since is None else f", since {self.since}"
+        return f"{who}{pid}{since}"
+
+
 class Busy(MissingPrerequisite):
-    """Another measurement holds this machine."""
+    """Another measurement holds this machine: `holder`, None where that is not known."""
 
     code = "busy"
+
+    def __init__(self, what: str, *, next: str | None = None, holder: Holder | None = None) -> None:
+        super().__init__(what, next=next)
+        self.holder = holder
 
 
 class ModelError(OracError):
@@ -141,6 +212,12 @@ class OllamaStartFailed(OllamaError):
 
     code = "ollama_start_failed"
     exit_status = 2
+
+
+class OllamaCrowded(OllamaError):
+    """More callers of the service wait for Ollama than are let in."""
+
+    code = "ollama_crowded"
 
 
 class OllamaSilent(OllamaError):

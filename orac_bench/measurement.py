@@ -7,29 +7,29 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
+from orac_bench.asking import Asking
 from orac_bench.attempt import Attempt
 from orac_bench.engine import Engine
 from orac_bench.errors import OllamaError
-from orac_bench.metrics import Asked, cached_below_s, round_flags, round_metrics
+from orac_bench.metrics import round_flags, round_metrics
 from orac_bench.models.meminfo import available_b
-from orac_bench.observer import Observer, Seen
+from orac_bench.observer import Observer
 from orac_bench.ollama.call import Call
-from orac_bench.ollama.client import FOR_EVER
+from orac_bench.precision import Reached, reached
 from orac_bench.records import Case, Failure, Flag, Generation, Json, Phase, Round, RoundStatus
-from orac_bench.suites import grid, prompt
+from orac_bench.retries import retries
+from orac_bench.suites import grid
 from orac_bench.sustained import Minutes
 from orac_bench.targets import Target
 from orac_bench.telemetry.round import joules_per_token
+from orac_bench.watch import Seen
 
 GIVE_UP_AFTER = 3
 """Failed rounds in a row after which the rest of a case is not tried: an Ollama that hangs would cost a night."""
-
-LUCK = frozenset({Flag.SHORT_OUTPUT, Flag.ABORTED, Flag.RELOADED})
-"""Flags that another seed or a quieter moment may avoid; such rounds are tried again, at most as often as planned."""
 
 NORMAL_WHEN_SUSTAINED = frozenset({Flag.THROTTLED, Flag.SHORT_OUTPUT})
 """What a sustained run is there to show, or what does not matter to it; in it they only tell."""
@@ -37,19 +37,16 @@ NORMAL_WHEN_SUSTAINED = frozenset({Flag.THROTTLED, Flag.SHORT_OUTPUT})
 
 @dataclass(kw_only=True)
 class Measurement:
-    """A case whose model is loaded. `settle` first; then for each round `prepare`, `Attempt.send`, `keep`."""
+    """A case whose model is loaded and `asking` settled. For each round: `prepare`, `Attempt.send`, `keep`.
+
+    Of a case in blocks `point` is the present block, and `rounds` are those of all blocks so far.
+    """
 
     engine: Engine
     target: Target
     case: Case
     point: grid.Point
-    run_seed: int
-    turns: Iterator[int]
-    """Grows with every prompt of the run, so that no two in a row begin alike."""
-    given: str | None
-    """The text of --prompt-file, None where the prompt has a wanted length."""
-    recipes: MutableMapping[tuple[str, int], prompt.Recipe]
-    """What earlier cases of the run found out, by model digest and length."""
+    asking: Asking
     keep_round: Callable[[Round], None]
     note: Callable[[str], None]
     observer: Observer
@@ -57,28 +54,8 @@ class Measurement:
     """The share of the model that was on the GPU when it was loaded for the case."""
     rounds: list[Round] = field(default_factory=list)
     facts: dict[str, Json] = field(default_factory=dict)
-    _recipe: prompt.Recipe | None = None
-    _cached_below_s: float | None = None
-    _calibrated_s: float | None = None
-    """How long the last prompt of the calibration, which was new and about as long, took to read."""
     _failed_in_a_row: int = 0
     _minutes: Minutes | None = None
-
-    def settle(self) -> None:
-        """Finds the prompt of the wanted length, and what a cached prefill of it looks like.
-
-        The probe sends one prompt twice: the first time nothing of it is cached, the second time all of it.
-        """
-        wanted = self.case.workload.prompt_tokens
-        if wanted is not None:
-            known = (self.target.digest, wanted)
-            if known not in self.recipes:
-                self.recipes[known] = prompt.calibrate(wanted, self._count, limit=self._longest())
-            self._recipe = self.recipes[known]
-            self.facts["prompt_words"] = self._recipe.words + self._recipe.pads
-            self.facts["prompt_tokens"] = self._recipe.counted
-        if not self.point.suite.cold:
-            self._probe()
 
     @property
     def given_up(self) -> bool:
@@ -90,15 +67,38 @@ class Measurement:
         """The rounds that are in the statistics."""
         return [round for round in self.rounds if round.counted]
 
-    def tries_left(self) -> int:
-        """How many rounds to add now: one for each that luck spoilt, within the bound; one while time is left."""
+    @property
+    def share(self) -> float:
+        """How much of the case is done, 0 to 1: of its rounds, or of its time where that is set."""
         if self.point.time_s is not None:
-            return 0 if self.given_up or self._is_last(self.point.time_s) else 1
-        measured = [round for round in self.rounds if round.phase is Phase.MEASURE]
-        unlucky = [round for round in measured if round.flags & LUCK]
-        missing = min(self.point.rounds - len(self.counted), len(unlucky))
-        within_bound = 2 * self.point.rounds - len(measured)
-        return 0 if self.given_up else max(0, min(missing, within_bound))
+            return min(1.0, (self.reached_s or 0.0) / self.point.time_s)
+        return min(1.0, len(self._present) / max(1, self.point.requests))
+
+    @property
+    def reached(self) -> Reached | None:
+        """How well the headlines are known, and why nothing more is measured. None where that is not asked for."""
+        if self.point.rule is None:
+            return None
+        return reached(self.rounds, self.point.suite.headlines, self.point.rule)
+
+    def tries_left(self) -> int:
+        """How many rounds to add now: one for each that luck spoilt, within the bound; one while time is left.
+
+        Where a precision is wanted: one until it is reached.
+        """
+        if self.given_up:
+            return 0
+        if self.point.time_s is not None:
+            return 0 if self._is_last(self.point.time_s) else 1
+        if (known := self.reached) is not None:
+            return 0 if known.stopped else 1
+        return retries(self._present, self.point.share)
+
+    def one(self, phase: Phase) -> Round:
+        """One whole round, where nobody else times it."""
+        attempt = self.prepare(phase)
+        attempt.send()
+        return self.keep(attempt)
 
     def prepare(self, phase: Phase) -> Attempt:
         """A round ready to be sent: model loaded or verified unloaded, prompt new, request built, no collector.
@@ -108,14 +108,14 @@ class Measurement:
         """
         started_hot = self.observer.cool() if self._minutes is None else False
         index = sum(round.phase is phase for round in self.rounds)
-        seed = grid.round_seed(self.run_seed, self.case.key, phase.value, index)
+        seed = grid.round_seed(self.asking.run_seed, self.case.key, phase.value, index)
         attempt = Attempt(
             phase=phase,
             index=index,
             seed=seed,
-            nonce=prompt.nonce(seed, next(self.turns)),
+            nonce=self.asking.nonce(seed),
             started=datetime.now(timezone.utc),
-            asked=self._asked(),
+            asked=self.asking.asked(again=bool(self.rounds)),
         )
         try:
             attempt.call = self._call(attempt)
@@ -146,7 +146,7 @@ class Measurement:
             message = "" if first is None else f" The first: {first.message}"
             given_up = " The rest was not tried." if self.given_up else ""
             return Failure(code="failed_rounds", message=f"{len(failed)} rounds failed.{given_up}{message}")
-        if len(self.counted) < self.point.rounds:
+        if len(self.counted) < (self.point.rounds if self.point.rule is None else 1):
             reasons = sorted({flag.value for round in self.rounds for flag in round.flags})
             message = f"{len(self.counted)} of {self.point.rounds} rounds count; the others: {', '.join(reasons)}."
             return Failure(code="too_few_rounds", message=message)
@@ -158,14 +158,14 @@ class Measurement:
             self.note(f"Ollama had ended and was started again: {engine.client.url}")
         if self.point.suite.cold:
             engine.client.unload_all()
+            engine.runner = dict(self.target.runner)  # the round loads it so
             attempt.available_b = available_b() if engine.local else None
         else:
-            loaded = engine.only(self.target.served_as)
+            loaded = engine.only(self.target.served_as, self.target.runner)
             if loaded is None:
-                engine.client.unload_all()
-                loaded = engine.client.load(self.target.served_as)
+                loaded = engine.load(self.target.served_as, self.target.runner)
             attempt.offload_ratio = loaded.offload_ratio
-        return engine.client.prepare(self.payload(attempt.nonce, attempt.seed))
+        return engine.client.prepare(self.asking.payload(attempt.nonce, attempt.seed))
 
     def _sent(self, attempt: Attempt, generation: Generation, cpu_s: float) -> Round:
         metrics = round_metrics(generation, attempt.asked)
@@ -181,7 +181,9 @@ class Measurement:
             telling |= NORMAL_WHEN_SUSTAINED & flags
             metrics |= self._sustained(generation, metrics, self.point.time_s)
         ok = generation.failure is None
-        raw: dict[str, Json] = {**generation.raw, "nonce": attempt.nonce}
+        raw: dict[str, Json] = {**generation.raw, **_nonce(attempt)}
+        if self.point.suite.own_template and ok and "answer" not in self.facts:
+            self.facts |= {"answer": generation.text, "thinking": generation.thinking or None}
         return Round(
             index=attempt.index,
             phase=attempt.phase,
@@ -196,6 +198,7 @@ class Measurement:
             arrivals_ns=tuple(
                 chunk.at_ns - generation.sent_ns for chunk in generation.chunks if chunk.text or chunk.thinking
             ),
+            block=self.point.block,
         )
 
     def _seen(self, attempt: Attempt, generation: Generation) -> Seen:
@@ -235,69 +238,16 @@ class Measurement:
             seed=attempt.seed,
             metrics={},
             failure=attempt.failure,
-            raw={"nonce": attempt.nonce},
+            raw=_nonce(attempt),
+            block=self.point.block,
         )
 
-    def _asked(self) -> Asked:
-        workload = self.case.workload
-        return Asked(
-            prompt_tokens=workload.prompt_tokens,
-            output_tokens=workload.output_tokens,
-            cold=self.point.suite.cold,
-            cached_below_s=self._cached_below_s,
-            server_version=self.engine.version,
-            architecture=self.target.architecture,
-        )
+    @property
+    def _present(self) -> list[Round]:
+        """The rounds of the present block; all of them where there are none."""
+        return [round for round in self.rounds if round.block == self.point.block]
 
-    def payload(self, nonce: str, seed: int) -> dict[str, Json]:
-        """The request of a round: what is sent to `/api/generate`."""
-        return self._request(self._text(nonce), seed, self.case.workload.output_tokens)
 
-    def _request(self, text: str, seed: int, output_tokens: int) -> dict[str, Json]:
-        """`think` False leaves thinking in the text: an Ollama that sorts it out holds back the first tokens."""
-        return {
-            "model": self.target.served_as,
-            "prompt": text,
-            "raw": True,
-            "think": False,
-            "keep_alive": FOR_EVER,
-            "options": {**grid.OPTIONS, "num_predict": output_tokens, "seed": seed},
-        }
-
-    def _text(self, nonce: str) -> str:
-        text = self.given or ""
-        if self._recipe is not None:
-            text = prompt.body(self._recipe.words, self._recipe.pads)
-        return prompt.assemble(nonce, self.target.prefix, text, self.target.suffix)
-
-    def _count(self, words: int, pads: int) -> int:
-        """The server's count of a prompt of so many words and pads, in tokens."""
-        text = prompt.assemble(self.new_nonce(), self.target.prefix, prompt.body(words, pads), self.target.suffix)
-        timings = self.engine.client.generate(self._request(text, 1, 1)).timings
-        self._calibrated_s = None if timings is None else timings.prompt_s
-        return 0 if timings is None else timings.prompt_count or 0
-
-    def _longest(self) -> int:
-        return max(1, self.target.context_length - 1)
-
-    def _probe(self) -> None:
-        """One prompt three times: how long its prefill takes when it is new, and how long out of the cache.
-
-        Of what is measured twice the quicker counts: other programs only ever slow it down.
-        """
-        text = self._text(self.new_nonce())
-        uncached = [self._prefill_s(text), self._calibrated_s]
-        cached = [self._prefill_s(text), self._prefill_s(text)]
-        uncached_s, cached_s = (min((s for s in found if s is not None), default=None) for found in (uncached, cached))
-        self._cached_below_s = cached_below_s(uncached_s, cached_s)
-        self.facts["prefill_uncached_s"] = uncached_s
-        self.facts["prefill_cached_s"] = cached_s
-
-    def _prefill_s(self, text: str) -> float | None:
-        timings = self.engine.client.generate(self._request(text, 1, 1)).timings
-        return None if timings is None else timings.prompt_s
-
-    def new_nonce(self) -> str:
-        """A nonce for a request that is no round."""
-        turn = next(self.turns)
-        return prompt.nonce(self.run_seed + turn, turn)
+def _nonce(attempt: Attempt) -> dict[str, Json]:
+    """What the prompt began with, where it was made new."""
+    return {} if attempt.nonce is None else {"nonce": attempt.nonce}

@@ -9,20 +9,21 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 from orac_bench.models.meminfo import total_b
-from orac_bench.records import Flag, Generation, Json
+from orac_bench.records import Generation, Json
 from orac_bench.settings import Settings
 from orac_bench.telemetry.auto import Choice, choose
 from orac_bench.telemetry.board import clock_limits, read_counters
 from orac_bench.telemetry.gate import Gate, hottest, wait_until_cool
-from orac_bench.telemetry.phases import RoundEnergy, idle_power, meter, round_energy
+from orac_bench.telemetry.phases import idle_power, meter, round_energy
 from orac_bench.telemetry.round import edges, round_facts, round_values, within
 from orac_bench.telemetry.sampler import ALIVE_NS, Sampler
 from orac_bench.telemetry.source import Sample
-from orac_bench.telemetry.validity import Counters, Finding, cpu_fallback, findings
+from orac_bench.telemetry.validity import Counters, cpu_fallback, findings
+from orac_bench.watch import Rules, Seen, Watch
 
 FIRST_S = 1.5
 """The longest wait for the first reading of a run."""
@@ -31,49 +32,6 @@ BEFORE_S = 0.3
 SETTLE_S = 2.0
 REST_S = 3.0
 """A board at rest is measured for so long, after its power has settled: four lags of the sensor."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rules:
-    """What the settings and the machine say about a run's telemetry."""
-
-    root: Path = Path("/")
-    tau_s: float
-    band_celsius: float
-    limit_s: float
-    has_gpu: bool = False
-    """Whether Ollama could use one, so that a model on the CPU is a mishap."""
-    replayed: bool = False
-
-
-@dataclass(kw_only=True)
-class Watch:
-    """A round that is being watched. Made by `Observer.begin`, given back to `end` or `leave`."""
-
-    counters: Counters
-    sampler_cpu_s: float
-    started_hot: bool
-    pace: ExitStack
-
-
-@dataclass(frozen=True, kw_only=True)
-class Seen:
-    """What telemetry says of a round. `facts` go into its raw record: how the energy was had, a sentence a flag."""
-
-    metrics: dict[str, float] = field(default_factory=dict)
-    energy: RoundEnergy | None = None
-    findings: tuple[Finding, ...] = ()
-    facts: dict[str, Json] = field(default_factory=dict)
-
-    @property
-    def flags(self) -> frozenset[Flag]:
-        """Those that it gives the round."""
-        return frozenset(found.flag for found in self.findings)
-
-    @property
-    def telling(self) -> frozenset[Flag]:
-        """Those among them that do not leave the round out."""
-        return frozenset(found.flag for found in self.findings if not found.excludes)
 
 
 class Observer:
@@ -104,7 +62,7 @@ class Observer:
         self._origin = Counters()
         self._measures = False
         self._noted: set[str] = set()
-        self._rested_with: str | None = None
+        self._rested: dict[str, float | None] = {}
         self._dropped = 0
         self._ram_total_b = total_b(rules.root)
 
@@ -212,10 +170,10 @@ class Observer:
         return idle_power(self._sampler.between(begun_ns, ended_ns), begun_ns, ended_ns)
 
     def rest_with(self, model: str) -> None:
-        """Measures the power at rest where another model than before is in memory."""
-        if self._rested_with != model:
-            self._rested_with = model
-            self.idle_w = self.rest()
+        """Takes the power at rest with that model in memory, measured where it was not yet in this run."""
+        if model not in self._rested:
+            self._rested[model] = self.rest()
+        self.idle_w = self._rested[model]
 
     def run_facts(self, *, last: bool) -> dict[str, Json]:
         """Where telemetry comes from, and the power at rest; measured again now after the `last` case of a model."""
@@ -230,6 +188,13 @@ class Observer:
         """The samples of the last three seconds."""
         now_ns = self._clock()
         return self._sampler.between(now_ns, now_ns)
+
+    def latest(self) -> tuple[int, dict[str, float]]:
+        """The last value of each name that was told within two seconds, and when the last of them was. Any thread."""
+        now_ns = self._clock()
+        samples = self._sampler.between(now_ns, now_ns, around_ns=2 * 10**9)
+        values = {name: value for sample in samples for name, value in sample.values.items()}
+        return max((sample.at_ns for sample in samples), default=now_ns), values
 
     def since(self, start_ns: int) -> tuple[Sample, ...]:
         """The samples from `start_ns` until now."""

@@ -31,18 +31,21 @@ class GivenUp(Exception):
 
 
 def measure(measurement: Measurement, benchmark: BenchmarkFixture) -> None:
-    """Every round of the case, timed by pytest-benchmark; then those again that luck had spoilt.
+    """Every round of the case, or of the present block, timed by pytest-benchmark; then those that luck had spoilt.
 
     With `--benchmark-disable` one round, not timed by it. Rounds that do not count are taken out of its statistics.
+    Of a case in blocks the last one alone is left in them, under the name of the case, with the rounds of all.
     """
     point = measurement.point
     benchmark.group = point.suite.name
+    if point.block is not None:
+        _name_case(benchmark, point.block)
     try:
         _pedantic(measurement, benchmark)
         if benchmark.disabled:
             return
         while measurement.tries_left():
-            _round(measurement)
+            measurement.one(Phase.MEASURE)
     except GivenUp:
         benchmark.has_error = True
         return
@@ -50,6 +53,17 @@ def measure(measurement: Measurement, benchmark: BenchmarkFixture) -> None:
         benchmark.has_error = True
         raise
     _keep_counted(measurement, benchmark)
+
+
+def part_name(case: str, block: int) -> str:
+    """The name of a block in pytest's list: "phi-2-block3" for the third."""
+    return f"{case}-block{block + 1}"
+
+
+def leave_out(benchmark: BenchmarkFixture, config: pytest.Config) -> None:
+    """Takes a block that is not its case's last out of the table and the JSON: the last one has all rounds."""
+    if benchmark.stats is not None:
+        config._benchmarksession.benchmarks.remove(benchmark.stats)  # type: ignore[attr-defined]  # no other way out
 
 
 def add_rows(measurement: Measurement, benchmark: BenchmarkFixture, config: pytest.Config, run: str) -> None:
@@ -69,7 +83,8 @@ def add_rows(measurement: Measurement, benchmark: BenchmarkFixture, config: pyte
 
 def _pedantic(measurement: Measurement, benchmark: BenchmarkFixture) -> None:
     point = measurement.point
-    phases = iter([Phase.WARMUP] * point.warmup + [Phase.MEASURE] * point.rounds)
+    rounds = point.share if point.rule is None else 1
+    phases = iter([Phase.WARMUP] * point.warmup + [Phase.MEASURE] * rounds)
     prepared: list[Attempt] = []
 
     def setup() -> tuple[tuple[Attempt], dict[str, object]]:
@@ -84,17 +99,17 @@ def _pedantic(measurement: Measurement, benchmark: BenchmarkFixture) -> None:
     def teardown(attempt: Attempt) -> None:
         measurement.keep(attempt)
 
-    benchmark.pedantic(
-        target, setup=setup, teardown=teardown, rounds=point.rounds, warmup_rounds=point.warmup, iterations=1
-    )
+    benchmark.pedantic(target, setup=setup, teardown=teardown, rounds=rounds, warmup_rounds=point.warmup, iterations=1)
     if benchmark.disabled:  # then pytest-benchmark calls no teardown
         measurement.keep(prepared[-1])
 
 
-def _round(measurement: Measurement) -> None:
-    attempt = measurement.prepare(Phase.MEASURE)
-    attempt.send()
-    measurement.keep(attempt)
+def _name_case(benchmark: BenchmarkFixture, block: int) -> None:
+    """Gives the row of a block the name of its case."""
+    end = part_name("", block)
+    benchmark.name = f"{benchmark.name.removesuffix(']').removesuffix(end)}]"
+    benchmark.fullname = f"{benchmark.fullname.removesuffix(']').removesuffix(end)}]"
+    benchmark.param = benchmark.param.removesuffix(end)
 
 
 def _keep_counted(measurement: Measurement, benchmark: BenchmarkFixture) -> None:

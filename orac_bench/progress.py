@@ -8,14 +8,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TextIO
 
+from orac_bench.forecast import Forecast, Work
 from orac_bench.lock import Holder
 from orac_bench.metrics import METRICS
+from orac_bench.precision import percent, width
 from orac_bench.records import Case, Failure, Phase, Round, RoundStatus, Status
 from orac_bench.stats.summary import summarise
-from orac_bench.suites.grid import SUITES
+from orac_bench.suites.grid import SUITES, Point
 from orac_bench.units import format as written
 from orac_bench.units import span
 
@@ -23,19 +25,31 @@ WHILE_SUSTAINED = ("decode_tokens_per_s", "temperature_max_celsius", "power_w_me
 """What is shown of each request of a sustained run; its headline is only known at its end."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Work:
-    """A planned case and how long it will take, in units that are comparable within a run."""
+@dataclass
+class Begun:
+    """A case that has begun: its rounds so far, and the time that its blocks took, whatever came between them."""
 
-    units: float
+    rounds: list[Round] = field(default_factory=list)
+    spent_s: float = 0.0
+    _before: int = 0
+    _since_s: float | None = None
 
+    @property
+    def now(self) -> Sequence[Round]:
+        """The rounds of the present block; all of them where there are none."""
+        return self.rounds[self._before :]
 
-def work_units(*, size_b: int, prompt_tokens: int | None, output_tokens: int, rounds: int) -> float:
-    """How much work a case is: a token costs its model's size, and reading one an eighth of writing one.
+    def begin(self, now_s: float) -> None:
+        """It, or its next block, begins."""
+        self._before, self._since_s = len(self.rounds), now_s
 
-    A guess that only has to be right in proportion: time left is what was measured so far, scaled by it.
-    """
-    return rounds * ((prompt_tokens or 64) / 8 + output_tokens + 8) * max(size_b, 1)
+    def leave(self, now_s: float) -> bool:
+        """It, or its block, is over. Whether it was not yet."""
+        if self._since_s is None:
+            return False
+        self.spent_s += now_s - self._since_s
+        self._since_s = None
+        return True
 
 
 class Progress:
@@ -48,20 +62,20 @@ class Progress:
         *,
         shown: Callable[[], AbstractContextManager[object]] = nullcontext,
         clock: Callable[[], float] = time.monotonic,
+        precision: float | None = None,
     ) -> None:
+        """`precision` is how well the headlines shall be known, None where the number of rounds is set."""
         self._out = out
-        self._plan = list(plan)
+        self._forecast = Forecast(plan)
         self._shown = shown
         self._clock = clock
         with shown():
             self._terminal = out.isatty()
-        self._done_units = 0.0
-        self._spent_s = 0.0
-        self._number = 0
-        self._since = clock()
+        self._precision = precision
         self._planned = (0, 0)
-        self._rounds: list[Round] = []
-        self._case: Case | None = None
+        self._begun: dict[str, Begun] = {}
+        self._present = Begun()
+        self._block: Point | None = None
 
     def note(self, text: str) -> None:
         """A line of its own."""
@@ -73,46 +87,65 @@ class Progress:
 
     def case_started(self, case: Case, *, warmup: int, rounds: int) -> None:
         """Begins a case."""
-        self._case = case
-        self._number += 1
-        self._since = self._clock()
+        self._begin(case, warmup=warmup, rounds=rounds, kept=())
+
+    def block_started(self, case: Case, point: Point, kept: Sequence[Round]) -> None:
+        """Begins a block of a case, and says when it is another block than before."""
+        if self._present.leave(self._clock()):
+            self._forecast.end(self._clock())
+        if self._block is None or self._block.block != point.block:
+            self._line(f"  block {(point.block or 0) + 1} of {point.blocks}{self._left()}")
+        self._block = point
+        self._begin(case, warmup=point.warmup, rounds=point.share, kept=kept)
+
+    def _begin(self, case: Case, *, warmup: int, rounds: int, kept: Sequence[Round]) -> None:
+        self._forecast.begin(self._clock())
         self._planned = (warmup, rounds)
-        self._rounds = []
+        self._present = self._begun.setdefault(case.key, Begun(rounds=[*kept]))
+        self._present.begin(self._clock())
         if self._terminal:
             self._update(f"{self._head(case)}: loading")
 
     def round_kept(self, case: Case, round: Round) -> None:
         """Follows a round, on a terminal."""
-        self._rounds.append(round)
+        self._present.rounds.append(round)
+        self._forecast.reach(self._share(case))
         if self._terminal:
             self._update(f"{self._head(case)}: {self._where(case, round)}{self._value(case, round)}{self._left()}")
 
     def case_ended(self, case: Case, status: Status, failure: Failure | None) -> None:
         """Says what a case gave."""
-        took_s = self._clock() - self._since
-        if self._number <= len(self._plan):
-            self._done_units += self._plan[self._number - 1].units
-            self._spent_s += took_s
-        self._rounds, rounds = [], self._rounds
+        self._forecast.end(self._clock())
+        begun = self._begun.pop(case.key, Begun())
+        begun.leave(self._clock())
         said = (
-            self._result(case, rounds)
+            self._result(case, begun.rounds)
             if status is Status.DONE
             else f"{status.value}. {failure.message if failure else ''}"
         )
-        self._line(f"{self._head(case)}: {said.rstrip()}  ({span(took_s)}{self._left()})")
+        self._line(f"{self._head(case)}: {said.rstrip()}  ({span(begun.spent_s)}{self._left()})")
 
     def _head(self, case: Case) -> str:
-        total = max(self._number, len(self._plan))
-        return f"[{self._number:>{len(str(total))}}/{total}] {case.model} {case.suite} {case.workload.label}"
+        number, total = self._forecast.number, self._forecast.cases
+        return f"[{number:>{len(str(total))}}/{total}] {case.name} {case.suite} {case.workload.label}"
 
     def _where(self, case: Case, round: Round) -> str:
         warmup, rounds = self._planned
         limit_s = _time_limit_s(case)
         if limit_s is not None:
             return f"{span(self._reached_s())} of {span(limit_s)}"
+        block = "" if self._block is None else f"block {(self._block.block or 0) + 1}/{self._block.blocks}, "
+        number = sum(one.phase is round.phase for one in self._present.now)
         if round.phase is Phase.WARMUP:
-            return f"warm-up {round.index + 1}/{warmup}"
-        return f"round {round.index + 1}/{rounds}"
+            return f"{block}warm-up {number}/{warmup}"
+        if self._precision is not None and _has_precision(case):
+            return f"round {number}, {self._widths(case)}"
+        return f"{block}round {number}/{rounds}"
+
+    def _widths(self, case: Case) -> str:
+        """How well each headline is known so far."""
+        found = [width(values) for _, values in self._headlines(case, self._present.rounds)]
+        return f"known to {', '.join(map(percent, found))} of {percent(self._precision).removeprefix('±')}"
 
     def _value(self, case: Case, round: Round) -> str:
         if round.status is RoundStatus.FAILED:
@@ -126,35 +159,36 @@ class Progress:
 
     def _result(self, case: Case, rounds: Sequence[Round]) -> str:
         parts = []
-        for key in SUITES[case.suite].headlines:
-            values = [round.metrics[key] for round in rounds if round.counted and key in round.metrics]
+        for key, values in self._headlines(case, rounds):
             if values:
-                parts.append(f"{METRICS[key].label} {written(summarise(values).median, METRICS[key].unit)}")
+                known = f" {percent(width(values))}" if self._precision is not None and _has_precision(case) else ""
+                parts.append(f"{METRICS[key].label} {written(summarise(values).median, METRICS[key].unit)}{known}")
         left_out = sum(round.phase is Phase.MEASURE and not round.counted for round in rounds)
         again = f", {left_out} left out" if left_out else ""
         return ", ".join(parts) + again
 
+    def _headlines(self, case: Case, rounds: Sequence[Round]) -> list[tuple[str, list[float]]]:
+        """The counted values of each headline."""
+        keys = SUITES[case.suite].headlines
+        return [(key, [one.metrics[key] for one in rounds if one.counted and key in one.metrics]) for key in keys]
+
     def _left(self) -> str:
         """How long the rest will take, from what the work so far took."""
-        total = sum(work.units for work in self._plan)
-        warmup, rounds = self._planned
-        limit_s = None if self._case is None else _time_limit_s(self._case)
-        within = len(self._rounds) / max(1, warmup + rounds) if limit_s is None else self._reached_s() / limit_s
-        open_units = (
-            self._plan[self._number - 1].units * min(within, 1.0) if 0 < self._number <= len(self._plan) else 0.0
-        )
-        done = self._done_units + (open_units if self._rounds else 0.0)
-        spent = self._spent_s + (self._clock() - self._since if self._rounds else 0.0)
-        if done <= 0 or done >= total or spent <= 0:
-            return ""
-        return f", about {span(spent * (total - done) / done)} left"
+        left_s = self._forecast.left_s(self._clock())
+        return "" if left_s is None else f", about {span(left_s)} left"
+
+    def _share(self, case: Case) -> float:
+        """How much of the case is done, by its rounds, or by its time where that is set."""
+        limit_s = _time_limit_s(case)
+        done = len(self._present.now) / max(1, sum(self._planned))
+        return done if limit_s is None else self._reached_s() / limit_s
 
     def _reached_s(self) -> float:
         """From the first round's start to the last one's end."""
-        if not self._rounds:
+        rounds = self._present.rounds
+        if not rounds:
             return 0.0
-        last = self._rounds[-1]
-        return (last.started - self._rounds[0].started).total_seconds() + last.metrics.get("e2e_s", 0.0)
+        return (rounds[-1].started - rounds[0].started).total_seconds() + rounds[-1].metrics.get("e2e_s", 0.0)
 
     def _update(self, text: str) -> None:
         with self._shown():
@@ -165,6 +199,11 @@ class Progress:
         with self._shown():
             self._out.write(f"\r\x1b[K{text}\n" if self._terminal else f"{text}\n")
             self._out.flush()
+
+
+def _has_precision(case: Case) -> bool:
+    """Whether the case goes on until it is known well enough: the canary and a sustained run do not."""
+    return _time_limit_s(case) is None and "canary" not in case.options
 
 
 def _time_limit_s(case: Case) -> float | None:

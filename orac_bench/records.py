@@ -120,6 +120,13 @@ class Case:
     workload: Workload
     options: Mapping[str, Json]
     """What is sent with each request and is equal in every round; the seed is not among them."""
+    variant: str = ""
+    """What tells it from the model's other cases in its run, for people: "num_thread=4", or "(canary)"."""
+
+    @property
+    def name(self) -> str:
+        """The model with its variant, for tables: "tinyllama num_thread=4"."""
+        return f"{self.model} {self.variant}".rstrip()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -292,7 +299,8 @@ class Summary:
     drift_ratio: float | None = None
     """How much the last round lies above the first by the trend within the result; None below 6 rounds."""
     lag1: float | None = None
-    """Correlation of each round with the one before it, -1 to 1; None below 6 rounds, or where all are equal."""
+    """Correlation of each round with the one before it, around their trend, -1 to 1; None below 6 rounds, and where
+    all lie on it."""
 
 
 @dataclass(frozen=True, kw_only=True)

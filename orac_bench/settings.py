@@ -10,7 +10,7 @@ import difflib
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -116,6 +116,19 @@ def read_settings(environ: Mapping[str, str] | None = None, *, folder: Path | No
         telemetry_keep_days=_number("ORAC_TELEMETRY_KEEP_DAYS", given, default=30.0, low=0.0, high=36_500.0),
         canary_model=given.get("ORAC_CANARY_MODEL"),
     )
+
+
+def as_environ(settings: Settings) -> dict[str, str]:
+    """The variables that give another process of ORAC these settings, but for the token: that is the service's alone.
+
+    What is None is left out.
+    """
+    values = {f"ORAC_{field.name.upper()}": getattr(settings, field.name) for field in fields(settings)}
+    return {
+        name: ",".join(value) if isinstance(value, tuple) else str(value)
+        for name, value in values.items()
+        if value is not None and name != "ORAC_TOKEN"
+    }
 
 
 def misspelt(environ: Mapping[str, str]) -> dict[str, str | None]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from io import StringIO
-from itertools import groupby
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -48,11 +47,12 @@ def results_table(results: Sequence[Result], *, width: int = 100) -> str:
     """A block a model, a line a case: metrics as median (95 % interval), and how many rounds count."""
     keys = [key for key in COLUMNS if any(key in result.summary for result in results)]
     blocks = []
-    for model, cases in groupby(results, key=lambda result: result.case.model):
+    for model in dict.fromkeys(result.case.name for result in results):
+        cases = [result for result in results if result.case.name == model]
         table = _table("suite", "tokens", *(METRICS[key].label for key in keys), "n")
         for result in cases:
             cells = [spread(result.summary.get(key), METRICS[key].unit) for key in keys]
-            count = f"{result.done}/{result.planned}"
+            count = str(result.done) if "precision" in result.facts else f"{result.done}/{result.planned}"
             if result.status is not Status.DONE:
                 count += f" {result.status.value}"
             table.add_row(result.case.suite, result.case.workload.label, *cells, count)
@@ -70,7 +70,7 @@ def telemetry_table(results: Sequence[Result], *, width: int = 100) -> str:
     for result in results:
         medians = {key: summary.median for key, summary in result.summary.items()}
         cells = [written(medians.get(key), METRICS[key].unit) for key in keys]
-        table.add_row(f"{result.case.model} {result.case.suite} {result.case.workload.label}", *cells)
+        table.add_row(f"{result.case.name} {result.case.suite} {result.case.workload.label}", *cells)
     return _text(table, width)
 
 
@@ -173,7 +173,7 @@ def flag_lines(results: Iterable[Result]) -> list[str]:
 def failure_lines(results: Iterable[Result]) -> list[str]:
     """A line for each case that failed, with the reason."""
     return [
-        f"{result.case.model} {result.case.suite} {result.case.workload.label}: {result.failure.message}"
+        f"{result.case.name} {result.case.suite} {result.case.workload.label}: {result.failure.message}"
         for result in results
         if result.failure is not None
     ]

@@ -6,7 +6,7 @@ What must never live here: which models there are (candidates.py), what is measu
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from orac_bench.candidates import Candidate
 from orac_bench.engine import Engine
@@ -16,9 +16,9 @@ from orac_bench.models.meminfo import available_b
 from orac_bench.models.memory import Fit, fits
 from orac_bench.models.register import register
 from orac_bench.ollama.client import Loaded
-from orac_bench.records import Json
+from orac_bench.records import Case, Json
 from orac_bench.settings import Settings
-from orac_bench.suites.grid import Point
+from orac_bench.suites.grid import Point, case
 from orac_bench.units import Unit
 from orac_bench.units import format as written
 
@@ -39,6 +39,11 @@ class Target:
     suffix: str
     parameters: Mapping[str, Json]
     needed_b: int | None
+    options: Mapping[str, Json] = field(default_factory=dict)
+    """Those of a variant, sent with each request."""
+    runner: Mapping[str, Json] = field(default_factory=dict)
+    """Those among them with which the model is loaded."""
+    variant: str = ""
     memory_b: int | None = None
     """Available memory before the load less after it; None until loaded, or where the server runs elsewhere."""
 
@@ -61,6 +66,21 @@ def registered(candidate: Candidate, engine: Engine, settings: Settings, note: C
         suffix=candidate.suffix,
         parameters=candidate.parameters,
         needed_b=candidate.needed_b,
+        options=candidate.options,
+        runner={} if candidate.variant is None else candidate.variant.runner,
+        variant="" if candidate.variant is None else candidate.variant.text,
+    )
+
+
+def case_on(target: Target, point: Point) -> Case:
+    """The case of `point` on that model."""
+    return case(
+        point,
+        model=target.name,
+        model_digest=target.digest,
+        parameters=target.parameters,
+        chosen=target.options,
+        variant=target.variant,
     )
 
 
@@ -70,12 +90,12 @@ def load_alone(target: Target, engine: Engine, point: Point) -> tuple[dict[str, 
     Raises DoesNotFit before the load where memory is short, UsageError where `point` exceeds the context.
     """
     client = engine.client
-    loaded = engine.only(target.served_as)
+    loaded = engine.only(target.served_as, target.runner)
     if loaded is None:
         client.unload_all()
         before = available_b() if engine.local else None
         _check_memory(target, before)
-        loaded = client.load(target.served_as)
+        loaded = engine.load(target.served_as, target.runner)
         after = available_b() if engine.local else None
         if before is not None and after is not None:
             target.memory_b = before - after

@@ -92,6 +92,14 @@ def three_digits(value: float) -> str:
     return f"{value:.{decimals}f}"
 
 
+def percent(ratio: float | None) -> str:
+    """How far `ratio` lies from 1, for the eye: "+3.2 %", "-0.5 %", "+120 %". ABSENT for None."""
+    if ratio is None:
+        return ABSENT
+    change = (ratio - 1) * 100
+    return f"{change:+.{0 if abs(change) >= 99.95 else 1}f} %"
+
+
 _SPAN_S = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 
 
@@ -101,6 +109,15 @@ def seconds(text: str) -> float:
     value = float(found[1]) * _SPAN_S[found[2] or "s"] if found else 0.0
     if not 0 < value < math.inf:
         raise ValueError(f"{text!r} is no length of time.")
+    return value
+
+
+def share(text: str) -> float:
+    """A part of a whole as people type it, as a ratio: "2%", "0.5 %", "0.02". Up to a half; ValueError for the rest."""
+    number = text.strip().removesuffix("%")
+    value = float(number) / (1 if number == text.strip() else 100)
+    if not 0 < value <= 0.5:
+        raise ValueError(f"{text!r} is no part of a whole.")
     return value
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,6 +29,9 @@ class Events:
 
     def case_started(self, case: Case, *, warmup: int, rounds: int) -> None:
         self.told.append(f"{case.suite} started, {warmup} + {rounds}")
+
+    def block_started(self, case: Case, point: Point, kept: Sequence[Round]) -> None:
+        self.told.append(f"{case.name} {case.suite} block {point.block}, {point.warmup} + {point.share}")
 
     def round_kept(self, case: Case, round: Round) -> None:
         self.told.append(f"{round.phase.value} {round.index} {round.status.value}")

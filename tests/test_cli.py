@@ -77,12 +77,19 @@ def test_rounds_that_are_no_number_from_1_on_are_refused(orac: Cli, rounds: str)
     assert "argument --rounds" in said.err
 
 
+def test_the_suite_that_answers_a_text_asks_for_the_text(orac: Cli, tiny_models: Path) -> None:
+    said = orac("bench", "--suite", "prompt", ORAC_MODELS_DIR=str(tiny_models))
+    assert said.status == 2
+    assert "The suite prompt needs a text to be answered." in said.err
+    assert "--prompt-file" in said.err
+
+
 def test_an_unknown_command_and_an_unknown_suite_are_named_with_what_there_is(orac: Cli, tiny_models: Path) -> None:
     assert (orac("benhc").status, orac().status) == (2, 2)
     said = orac("bench", "--suite", "decoding", ORAC_MODELS_DIR=str(tiny_models))
     assert said.status == 2
     assert "There is no suite 'decoding'." in said.err
-    assert "next: There are: first_token, decode, prompt_length, cold_load, sustained." in said.err
+    assert "next: There are: first_token, decode, prompt_length, cold_load, sustained, prompt." in said.err
 
 
 def test_an_unknown_model_is_answered_with_the_near_names(orac: Cli, tiny_models: Path) -> None:

@@ -17,6 +17,7 @@ def test_the_suites_are_those_of_the_interface():
         ("prompt_length", ("prefill_tokens_per_s", "ttft_s"), 1, 6, (64, 256, 1024), 16, False),
         ("cold_load", ("load_s",), 0, 6, (64,), 16, True),
         ("sustained", ("sustained_ratio",), 0, 1, (64,), 256, False),
+        ("prompt", ("e2e_s",), 0, 3, (), 128, False),
     ]
 
 

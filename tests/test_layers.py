@@ -21,14 +21,16 @@ PACKAGE = "orac_bench"
 
 LEVELS: tuple[tuple[str, ...], ...] = (
     ("errors", "units", "settings", "arguments"),
-    ("records", "metrics"),
+    ("records", "metrics", "verdicts"),
     ("ollama", "models", "telemetry", "stats"),
     ("store",),
     (
         *("session", "suites", "conditions", "lock", "engine", "candidates", "targets", "measurement", "progress"),
-        *("tables", "attempt", "observer", "sustained"),
+        *("tables", "attempt", "observer", "sustained", "judging"),
+        *("announcement", "asking", "beginning", "forecast", "intent", "listener", "report", "watch"),
+        *("variants", "interleaving", "opened", "cases", "retries", "precision", "canary", "outcome", "interruption"),
     ),
-    ("plugin", "pedantic", "bench", "selfcheck", "doctor"),
+    ("plugin", "pedantic", "bench", "selfcheck", "doctor", "door", "options"),
     ("api", "cli", "commands", "__main__"),
     ("benchmarks",),
 )
@@ -39,12 +41,19 @@ STRANGERS = ("ollama", "models", "telemetry", "stats")
 
 HOMES: dict[str, tuple[str, ...]] = {
     "httpx": ("ollama/client.py",),
-    "h11": ("ollama/call.py",),
+    "h11": ("ollama/call.py", "api/protocol.py"),
+    "fastapi": ("api/",),
+    "starlette": ("api/",),
+    "anyio": ("api/app.py",),
+    "pydantic": ("api/",),
+    "prometheus_client": ("api/exposition.py",),
+    "uvicorn": ("api/protocol.py", "commands/serve.py"),
     "sqlmodel": ("store/",),
     "sqlalchemy": ("store/",),
     "alembic": ("store/",),
+    "numpy": ("stats/history.py",),
     "pandas": ("store/",),
-    "pytest": ("plugin.py", "pedantic.py", "benchmarks/"),
+    "pytest": ("plugin.py", "door.py", "pedantic.py", "benchmarks/"),
     "pytest_benchmark": ("plugin.py", "pedantic.py"),
     "jtop": ("telemetry/sources/jtop.py",),
     "pynvml": ("telemetry/sources/nvml.py",),
@@ -56,18 +65,28 @@ PURE = (
     *(
         "units.py",
         "records.py",
+        "verdicts.py",
         "metrics.py",
         "sustained.py",
+        "forecast.py",
+        "intent.py",
+        "variants.py",
+        "retries.py",
+        "precision.py",
+        "opened.py",
         "ollama/stream.py",
         "ollama/public.py",
         "stats/",
         "suites/",
+        "api/estimate.py",
+        "api/guard.py",
     ),
     *(
         f"telemetry/{name}.py"
         for name in ("tegrastats", "grammar", "energy", "lag", "log", "phases", "round", "source")
     ),
     *(f"telemetry/{name}.py" for name in ("gate", "validity", "power_mode")),
+    *(f"judging/{name}.py" for name in ("headlines", "thresholds", "judge", "document", "text", "chart")),
 )
 """Files that read no clock, file, socket, environment or global."""
 

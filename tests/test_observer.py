@@ -15,7 +15,7 @@ import pytest
 
 from orac_bench.errors import StoreFull
 from orac_bench.measurement import Measurement
-from orac_bench.observer import Observer, Rules, has_gpu
+from orac_bench.observer import Observer, has_gpu
 from orac_bench.records import Chunk, Flag, Generation, Phase, Result, Round, ServerTimings
 from orac_bench.selfcheck.known_server import known_server
 from orac_bench.settings import Settings
@@ -24,6 +24,7 @@ from orac_bench.telemetry.round import edges
 from orac_bench.telemetry.sampler import Sampler
 from orac_bench.telemetry.source import Sample
 from orac_bench.telemetry.sources.sysfs import sysfs
+from orac_bench.watch import Rules
 from tests.fakes.board import MONITOR, ZONES, orin_nano, write
 from tests.sessions import Events, a_point, a_session, measure, one_round, settings_for
 

@@ -10,6 +10,7 @@ import pytest
 
 from orac_bench.records import Status
 from orac_bench.selfcheck.known_server import Biases, known_server
+from orac_bench.stats.plan import Side, pair_order, warmups
 from orac_bench.store.store import open_store
 
 ROOT = Path(__file__).parent.parent
@@ -117,4 +118,127 @@ def test_collecting_measures_nothing(bench):
         done = bench(server.url, "--collect-only", "-q")
     assert done.returncode == 0
     assert "bench_decode[known]" in done.stdout
+    assert not Path(bench.database.removeprefix("sqlite:///")).exists()
+
+
+def test_blocks_are_items_of_their_own_and_one_row_of_pytest_benchmark(bench, tmp_path):
+    with known_server(ttft_s=0.005, token_s=0.002) as server:
+        done = bench(server.url, *SMALL, "--orac-blocks=3", "-v", f"--benchmark-json={tmp_path}/b.json")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [f"bench_first_token[known-block{number}] PASSED" in done.stdout for number in (1, 2, 3)] == [True] * 3
+    with open_store(bench.database, write=False) as store:
+        (result,) = store.results(store.resolve("latest"), rounds=True)
+    counted = [round for round in result.rounds if round.counted]
+    assert [round.block for round in result.rounds] == [0, 0, 1, 2]  # one warm-up: nothing else was loaded between
+    rows = json.loads((tmp_path / "b.json").read_text())["benchmarks"]
+    assert [(row["name"], row["fullname"], row["param"], row["stats"]["data"]) for row in rows[:1]] == [
+        (
+            "bench_first_token[known]",
+            "benchmarks/bench_first_token.py::bench_first_token[known]",
+            "known",
+            [round.metrics["e2e_s"] for round in counted],
+        )
+    ]
+    assert [row["group"] for row in rows] == ["first_token", "first_token: TTFT", "first_token: TPOT"]
+
+
+PAIR = (*SMALL, "--orac-rounds=6", "--orac-variant=num_thread=1", "--orac-variant=num_thread=2")
+
+
+def test_a_pair_is_interleaved_in_the_order_of_the_runs_seed_and_ends_with_a_verdict(bench):
+    with known_server(ttft_s=0.005, token_s=0.002) as server:
+        done = bench(server.url, *PAIR, "--orac-blocks=6")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "known: num_thread 1 and 2" in done.stdout
+    assert "interleaved" in done.stdout
+    assert done.stdout.count("bench_first_token[known-num_thread=2]") >= 1
+    with open_store(bench.database, write=False) as store:
+        run = store.run(store.resolve("latest"))
+        results = store.results(run.id, rounds=True)
+    assert {(result.facts["pair"]["side"], result.facts["variant"]) for result in results} == {
+        ("base", "num_thread=1"),
+        ("candidate", "num_thread=2"),
+    }
+    measured = sorted(
+        (round.started, round.block, result.facts["pair"]["side"])
+        for result in results
+        for round in result.rounds
+        if round.counted
+    )
+    assert [(block, side) for _, block, side in measured] == [
+        (turn.block, turn.side.value) for turn in pair_order(1, 6, seed=run.seed)
+    ]
+    assert all(round.block is not None for result in results for round in result.rounds)
+    assert [sum(round.phase.value == "warmup" for round in result.rounds) for result in results] == [
+        sum(warm for turn, warm in zip(turns(run.seed), warmups(turns(run.seed), 1), strict=True) if turn.side is side)
+        for side in (Side(result.facts["pair"]["side"]) for result in results)
+    ]
+
+
+def turns(seed):
+    return pair_order(1, 6, seed=seed)
+
+
+def test_an_interrupted_pair_keeps_its_order_when_it_goes_on(bench):
+    with known_server(ttft_s=0.005, token_s=0.002) as server:
+        stopped = bench(server.url, *PAIR, "--orac-blocks=6", "-p", "tests.fakes.stops_after_five_items")
+        with open_store(bench.database, write=False) as store:
+            run = store.run(store.resolve("latest"))
+            first = store.results(run.id, rounds=True)
+        done = bench(server.url, *PAIR, "--orac-blocks=6", f"--orac-resume={run.id}")
+
+    assert (stopped.returncode, run.status) == (2, Status.INTERRUPTED)
+    assert done.returncode == 0, done.stdout + done.stderr
+    with open_store(bench.database, write=False) as store:
+        assert store.run(run.id).status is Status.DONE
+        results = store.results(run.id, rounds=True)
+    kept = {result.case.key: [round for round in result.rounds if round.block in (0, 1)] for result in results}
+    assert kept == {
+        result.case.key: [round for round in result.rounds if round.block in (0, 1)] for result in first
+    }  # five items are two blocks of both sides, and half of the third
+    measured = sorted((round.started, round.block) for result in results for round in result.rounds if round.counted)
+    assert [block for _, block in measured] == [turn.block for turn in turns(run.seed)]
+    sides = {result.case.key: result.facts["pair"]["side"] for result in results}
+    placed = sorted(
+        (round.started, sides[result.case.key]) for result in results for round in result.rounds if round.counted
+    )
+    assert [side for _, side in placed] == [turn.side.value for turn in turns(run.seed)]
+
+
+def test_precision_goes_on_after_the_rounds_and_says_how_well_it_is_known(bench):
+    with known_server(ttft_s=0.005, token_s=0.002) as server:
+        done = bench(server.url, *SMALL, "--orac-precision=50%", "--orac-time-limit=60s")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    with open_store(bench.database, write=False) as store:
+        (result,) = store.results(store.resolve("latest"), rounds=False)
+    assert result.facts["precision"]["wanted"] == 0.5
+    assert f"after {result.done} rounds, which is within the 50.0 % asked for." in done.stdout
+    assert result.done >= 11  # two looks in a row, the first at 10
+
+
+def test_the_canary_comes_first_and_is_no_item(bench, monkeypatch):
+    monkeypatch.setenv("ORAC_CANARY_MODEL", "known")
+    with known_server(ttft_s=0.005, token_s=0.002) as server:
+        done = bench(server.url, *SMALL)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 passed" in done.stdout
+    lines = [line for line in done.stderr.splitlines() if line.startswith("[")]
+    assert [line.partition(":")[0] for line in lines] == [
+        "[1/2] known (canary) decode 64 → 64",
+        "[2/2] known first_token 64 → 4",
+    ]
+    assert "known (canary)" in done.stdout
+
+
+def test_a_canary_that_is_not_there_is_told_before_anything_is_measured(bench, monkeypatch):
+    monkeypatch.setenv("ORAC_CANARY_MODEL", "nobody")
+    with known_server() as server:
+        done = bench(server.url, *SMALL)
+
+    assert done.returncode == 4
+    assert "The canary cannot be measured." in done.stdout + done.stderr
     assert not Path(bench.database.removeprefix("sqlite:///")).exists()

@@ -1,12 +1,15 @@
 """What a person sees while it measures: plain lines in a file, a following line on a terminal, time left in both."""
 
 import io
+from dataclasses import replace
 
 import pytest
 
+from orac_bench.forecast import Work, work_units
 from orac_bench.lock import Holder
-from orac_bench.progress import Progress, Work, work_units
+from orac_bench.progress import Progress
 from orac_bench.records import Failure, Flag, Phase, Status
+from orac_bench.suites.grid import SUITES, Wishes, points
 from tests.builders import a_case, a_round
 
 FIRST, SECOND = a_case(), a_case(suite="decode")
@@ -103,3 +106,57 @@ def test_work_grows_with_tokens_rounds_and_the_models_size():
     assert one == (64 / 8 + 16 + 8) * 100
     assert work_units(size_b=200, prompt_tokens=64, output_tokens=16, rounds=3) == pytest.approx(6 * one)
     assert work_units(size_b=100, prompt_tokens=None, output_tokens=16, rounds=1) == one
+
+
+def test_blocks_are_told_one_by_one_and_a_case_when_its_last_is_over():
+    out, clock = io.StringIO(), Clock()
+    point = replace(points(SUITES["first_token"], Wishes(rounds=2, warmup=0))[0], blocks=2)
+    plan = [Work(units=1.0, ends=ends) for ends in (False, False, True, True)]
+    shown = Progress(out, plan, clock=clock)
+
+    for block in range(2):
+        for case in (FIRST, SECOND):
+            shown.block_started(case, replace(point, block=block), ())
+            clock.now += 5
+            shown.round_kept(case, a_round(index=block))
+            if block == 1:
+                shown.case_ended(case, Status.DONE, None)
+
+    assert out.getvalue().splitlines() == [
+        "  block 1 of 2",
+        "  block 2 of 2, about 10 s left",
+        "[1/2] tiny first_token 64 → 16: TTFT 200 ms  (10 s, about 5 s left)",  # 5 s in each block
+        "[2/2] tiny decode 64 → 16: Decode 50.0 tok/s  (10 s)",
+    ]
+
+
+def test_on_a_terminal_the_line_names_the_block():
+    out = Terminal()
+    shown, _ = progress(out, 1.0)
+    point = replace(points(SUITES["first_token"], Wishes(rounds=4, warmup=1))[0], blocks=2, block=1)
+
+    shown.block_started(FIRST, point, [a_round(index=0), a_round(index=1)])
+    shown.round_kept(FIRST, a_round(phase=Phase.WARMUP, index=1))
+    shown.round_kept(FIRST, a_round(index=2))
+
+    assert [line.partition(", TTFT")[0] for line in out.getvalue().split("\r\x1b[K")[1:]] == [
+        "  block 2 of 2\n",
+        "[1/1] tiny first_token 64 → 16: loading",
+        "[1/1] tiny first_token 64 → 16: block 2/2, warm-up 1/1",
+        "[1/1] tiny first_token 64 → 16: block 2/2, round 1/2",
+    ]
+
+
+def test_where_a_precision_is_wanted_the_line_says_how_well_it_is_known():
+    out = Terminal()
+    shown = Progress(out, [Work(units=1.0)], clock=Clock(), precision=0.02)
+
+    shown.case_started(FIRST, warmup=0, rounds=10)
+    for index, ttft_s in enumerate((0.2, 0.2, 0.2, 0.2, 0.2, 0.204)):
+        shown.round_kept(FIRST, a_round(index=index, metrics={"ttft_s": ttft_s}))
+    shown.case_ended(FIRST, Status.DONE, None)
+
+    lines = out.getvalue().split("\r\x1b[K")
+    assert "round 5, known to ± unknown of 2.00 %, TTFT 200 ms" in lines[6]
+    assert "round 6, known to ±1.00 % of 2.00 %, TTFT 204 ms" in lines[7]  # 200 to 204 ms
+    assert "TTFT 200 ms ±1.00 %" in lines[8]

@@ -6,12 +6,15 @@ from dataclasses import replace
 
 import pytest
 
+from orac_bench.beginning import queued
 from orac_bench.errors import DoesNotFit, StoreError, UnknownRun, UsageError
+from orac_bench.forecast import Work
+from orac_bench.lock import measuring_now
 from orac_bench.records import Flag, Phase, RoundStatus, Status
 from orac_bench.selfcheck.known_server import Biases, known_server
-from orac_bench.session import Intent
+from orac_bench.session import LOCK, Intent
 from orac_bench.store.store import open_store
-from orac_bench.suites.grid import OPTIONS, round_seed
+from orac_bench.suites.grid import OPTIONS, SUITES, Wishes, points, round_seed
 from tests.fakes.fake_ollama import FakeOllama, answer, error_reply, final, html_reply, json_reply, stream
 from tests.sessions import Events, a_point, a_session, measure, one_round, settings_for
 
@@ -198,7 +201,9 @@ def test_a_cached_prompt_is_known_from_the_probe_and_has_no_prefill_rate(tmp_pat
             honest = one_round(measurement)
             attempt = measurement.prepare(Phase.MEASURE)
             client = measurement.engine.client
-            client.generate(measurement.payload(attempt.nonce, attempt.seed))  # somebody sent the same just before
+            client.generate(
+                measurement.asking.payload(attempt.nonce, attempt.seed)
+            )  # somebody sent the same just before
             attempt.send()
             cached = measurement.keep(attempt)
 
@@ -268,7 +273,7 @@ def test_a_store_that_fails_costs_no_round_that_was_kept(tmp_path):
         with pytest.raises(StoreError), a_session(settings, events=events) as (session, candidate):
             with session.measuring(candidate, a_point()) as measurement:
                 one_round(measurement)
-                session.store.delete_run(session.run.id)  # behind its back
+                session.store.delete_run(session.run.id, is_alive=lambda _pid: False)  # behind its back
                 one_round(measurement)
     assert events.told[:2] == ["first_token started, 1 + 2", "measure 0 ok"]
     assert events.told[2].startswith("note: The run's end could not be stored.")
@@ -290,8 +295,8 @@ def test_an_interrupted_run_goes_on_at_its_first_unfinished_case(tmp_path):
 
         with a_session(settings, intent=Intent(trigger="test", resume=run)) as (session, candidate):
             assert session.run.id == run
-            assert session.has(candidate, a_point("first_token"))
-            assert not session.has(candidate, a_point("decode"))
+            assert session.over(candidate, a_point("first_token"))
+            assert not session.over(candidate, a_point("decode"))
             with session.measuring(candidate, a_point("decode")) as measurement:
                 measure(measurement)
             assert session.end(interrupted=False) is Status.DONE
@@ -341,3 +346,90 @@ def test_an_external_ollama_is_left_as_it_was_found(tmp_path):
             assert len(client.loaded()) == 1
         with a_session(settings) as (session, _):
             assert session.engine.client.loaded() == ()
+
+
+def test_a_queued_run_is_begun_by_the_process_that_takes_it_over(tmp_path):
+    with known_server(**QUICK) as server:
+        settings = settings_for(server.url, tmp_path)
+        with open_store(settings.database_url, write=True) as store:
+            waits = queued(Intent(trigger="rest", note="from the page"))
+            store.enqueue(waits, request={"rounds": 2}, key=None)
+        intent = Intent(trigger="orac", arguments=("--orac-rounds", "2"), claim=waits.id, plan=(Work(units=1),))
+        with a_session(settings, intent=intent) as (session, candidate):
+            with session.measuring(candidate, a_point()) as measurement:
+                measure(measurement)
+            session.end(interrupted=False)
+        with open_store(settings.database_url, write=False) as store:
+            run = store.run(waits.id)
+            kinds = [event.kind for event in store.events(waits.id)]
+    assert (run.status, run.trigger, run.note, run.seed) == (Status.DONE, "rest", "from the page", waits.seed)
+    assert (run.arguments, run.conditions) == (("--orac-rounds", "2"), session.run.conditions)
+    assert kinds == ["queued", "started", "case", *["round"] * 3, "done"]
+
+
+def test_a_run_that_a_person_wants_to_end_is_cancelled_and_does_not_go_on(tmp_path):
+    with known_server(**QUICK) as server:
+        settings = settings_for(server.url, tmp_path)
+        with pytest.raises(KeyboardInterrupt), a_session(settings) as (session, candidate):
+            with session.measuring(candidate, a_point()) as measurement:
+                one_round(measurement)
+                session.store.ask_cancel(session.run.id)
+                raise KeyboardInterrupt
+        with open_store(settings.database_url, write=False) as store:
+            assert store.run(session.run.id).status is Status.CANCELLED
+            assert [event.kind for event in store.events(session.run.id)][-1] == "cancelled"
+            (result,) = store.results(session.run.id, rounds=False)
+            assert result.status is Status.INTERRUPTED
+        resumed = Intent(trigger="test", resume=session.run.id)
+        with (
+            pytest.raises(UsageError, match="is cancelled; only an interrupted run"),
+            a_session(settings, intent=resumed),
+        ):
+            pass
+
+
+def test_those_who_wait_can_see_which_run_it_is_and_when_it_is_likely_over(tmp_path):
+    with known_server(**QUICK) as server:
+        settings = settings_for(server.url, tmp_path)
+        intent = Intent(trigger="test", plan=(Work(units=1), Work(units=1)))
+        with a_session(settings, intent=intent) as (session, candidate):
+            with session.measuring(candidate, a_point()) as measurement:
+                seen = measuring_now(settings.home / LOCK)
+                assert (seen.run, seen.cases_done, seen.cases) == (session.run.id, 0, 2)
+                assert seen.likely_over is None  # nothing is measured yet
+                measure(measurement)
+            with session.measuring(candidate, a_point("decode")):
+                seen = measuring_now(settings.home / LOCK)
+                assert (seen.cases_done, seen.cases) == (1, 2)
+                assert seen.likely_over is not None
+    assert measuring_now(settings.home / LOCK) is None
+
+
+def test_a_prompt_as_it_is_goes_through_the_models_own_template_and_its_first_answer_is_kept(tmp_path):
+    short = stream(answer(["It", " is", " blue"], end=final(eval_count=4, prompt_eval_count=9, done_reason="stop")))
+    with playing(good(1), short, good(3)) as fake:
+        settings = settings_for(fake.url, tmp_path)
+        point = points(SUITES["prompt"], Wishes(prompt_sha256="ab", output_tokens=8))[0]
+        with a_session(settings, intent=Intent(trigger="test", prompt="Why is the sky blue?")) as (session, candidate):
+            with session.measuring(candidate, point) as measurement:
+                measure(measurement)
+            assert session.end(interrupted=False) is Status.DONE
+    new, *sent = [body for body in fake.asked(GENERATE) if "prompt" in body]
+    assert (new["raw"], new["options"]["num_predict"]) == (True, 1)  # another prompt takes the place in the cache
+    result = rounds_of(settings)
+    assert sent == [
+        {
+            "model": "m:latest",
+            "prompt": "Why is the sky blue?",
+            "keep_alive": -1,
+            "options": {"num_predict": 8, "seed": round.seed},
+            "stream": True,
+        }
+        for round in result.rounds
+    ]
+    assert result.case.options == {}
+    assert (result.facts["answer"], result.facts["thinking"]) == ("It is blue", None)
+    assert [(round.counted, Flag.SHORT_OUTPUT in round.flags) for round in result.rounds] == [(True, False)] * 3
+    assert ["prefill_tokens_per_s" in round.metrics for round in result.rounds] == [True, False, False]
+    assert [Flag.PREFILL_CACHED in round.flags for round in result.rounds] == [False, True, True]
+    assert "nonce" not in result.rounds[0].raw

@@ -1,11 +1,12 @@
 """Settings: read once, each wrong value refused with its name, the value, and what is allowed."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from orac_bench.errors import SettingError
-from orac_bench.settings import checkout, misspelt, read_settings
+from orac_bench.settings import as_environ, checkout, misspelt, read_settings
 
 
 def test_without_any_variable_everything_has_its_default(tmp_path):
@@ -90,3 +91,21 @@ def test_a_misspelt_name_is_found_with_the_likely_one():
         "ORAC_MODEL_DIR": "ORAC_MODELS_DIR",
         "ORAC_ZZZ": None,
     }
+
+
+def test_another_process_gets_the_same_settings_without_the_token(tmp_path):
+    given = {
+        "HOME": "/h",
+        "ORAC_MODELS_DIR": "/models",
+        "ORAC_ALLOWED_HOSTS": "orin.lan,*.local",
+        "ORAC_TOKEN": "secret",
+        "ORAC_GATE_CELSIUS": "2.5",
+        "ORAC_TELEMETRY": "sysfs,host",
+        "ORAC_DATABASE_URL": "sqlite:///results/orac.db",
+    }
+    found = read_settings(given, folder=tmp_path)
+
+    passed_on = as_environ(found)
+
+    assert read_settings(passed_on, folder=tmp_path / "elsewhere") == replace(found, token=None)
+    assert "secret" not in str(passed_on)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from orac_bench.units import Unit, format, scale, seconds, span, three_digits
+from orac_bench.units import Unit, format, scale, seconds, share, span, three_digits
 
 
 @pytest.mark.parametrize(
@@ -65,3 +65,14 @@ def test_a_length_of_time_is_read_as_people_type_it(text, value):
 def test_what_is_no_length_of_time_is_refused(text):
     with pytest.raises(ValueError, match="is no length of time"):
         seconds(text)
+
+
+@pytest.mark.parametrize(("text", "ratio"), [("2%", 0.02), ("0.5 %", 0.005), ("0.02", 0.02), ("1e-05", 0.00001)])
+def test_a_part_of_a_whole_is_read_as_people_and_programs_write_it(text, ratio):
+    assert share(text) == ratio
+
+
+@pytest.mark.parametrize("text", ["", "%", "0%", "-2%", "51%", "2", "nan", "two"])
+def test_what_is_no_part_of_a_whole_is_refused(text):
+    with pytest.raises(ValueError):
+        share(text)

@@ -14,10 +14,10 @@ from pathlib import Path
 import orac_bench
 from orac_bench.bench import Bench
 from orac_bench.errors import MissingPrerequisite, OllamaError
+from orac_bench.outcome import outcome
 from orac_bench.settings import Settings, checkout
 from orac_bench.store.export import document
 from orac_bench.store.store import open_store
-from orac_bench.tables import failure_lines, next_steps, results_table
 
 EXIT_STATUS = {0: 0, 1: 1, 2: 130, 4: 2, 5: 2}
 """Of pytest's exit codes: all passed, some failed, interrupted, usage error, nothing collected."""
@@ -42,12 +42,12 @@ def bench(settings: Settings, arguments: argparse.Namespace) -> int:
     if run_id is None:
         return status
     with open_store(settings.database_url, write=False) as store:
-        run, results = store.run(run_id), store.results(run_id, rounds=arguments.json)
-    if arguments.json:
-        print(json.dumps(document(run, results, rounds=False)))
-        return status
-    print(results_table(results, width=_width()))
-    for line in (*failure_lines(results), *next_steps(run, settings.database_url)):
+        run = store.run(run_id)
+        if arguments.json:
+            lines = [json.dumps(document(run, store.results(run_id, rounds=True), rounds=False))]
+        else:
+            lines = outcome(store, run, database=settings.database_url, width=_width())
+    for line in lines:
         print(line)
     return status
 
@@ -87,7 +87,14 @@ def _pytest_arguments(settings: Settings, arguments: argparse.Namespace) -> list
         for option, values in _options(arguments).items()
         for value in (values if isinstance(values, list) else [values])
     ]
-    return [*fixed, *(f"--{option.replace('_', '-')}={value}" for option, value in given if value is not None)]
+    if arguments.claim is not None:
+        fixed.append(f"--orac-claim={arguments.claim}")
+    return [*fixed, *(_said(option, value) for option, value in given if value is not None and value is not False)]
+
+
+def _said(option: str, value: object) -> str:
+    name = f"--{option.replace('_', '-')}"
+    return name if value is True else f"{name}={value}"
 
 
 def _options(arguments: argparse.Namespace) -> dict[str, object]:
@@ -96,11 +103,15 @@ def _options(arguments: argparse.Namespace) -> dict[str, object]:
         "orac_model": arguments.models,
         "orac_suite": arguments.suite,
         "orac_prompt_tokens": arguments.prompt_tokens,
+        "orac_variant": arguments.variant,
         **{f"orac_{name}": getattr(arguments, name) for name in _SINGLE},
     }
 
 
-_SINGLE = ("rounds", "warmup", "output_tokens", "time_limit", "prompt_file", "note")
+_SINGLE = (
+    *("rounds", "warmup", "output_tokens", "time_limit", "prompt_file", "note"),
+    *("blocks", "paired", "precision"),
+)
 
 
 @contextmanager

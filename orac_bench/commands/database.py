@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
+from orac_bench.judging.headlines import HEADLINES
 from orac_bench.settings import Settings
 from orac_bench.store.store import open_store
 
@@ -32,6 +34,19 @@ def backup(settings: Settings, arguments: argparse.Namespace) -> int:
     with open_store(settings.database_url, write=False) as store:
         store.backup(Path(arguments.path).absolute())
     _say(arguments, {"backup": arguments.path}, f"The store is copied to {arguments.path}.")
+    return 0
+
+
+def rollup(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Computes every summary and every change of level anew, also while a measurement goes on."""
+
+    def told(done: int, of: int) -> None:
+        print(f"{done} of {of} results", file=sys.stderr)
+
+    with open_store(settings.database_url, write=True) as store:
+        summaries, changes = store.rebuild(HEADLINES, told=told)
+    text = f"{summaries} summaries were computed anew, and {changes} changes of level found."
+    _say(arguments, {"summaries": summaries, "changes": changes}, text)
     return 0
 
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from orac_bench.errors import StoreFull, UsageError
+from orac_bench.judging.headlines import HEADLINES
 from orac_bench.settings import Settings
 from orac_bench.store import export as forms
 from orac_bench.store.store import open_store
@@ -43,6 +44,8 @@ def take_in(settings: Settings, arguments: argparse.Namespace) -> int:
         ) from error
     with open_store(settings.database_url, write=True) as store:
         taken = forms.import_document(store, document)
+        for run_id in taken:
+            store.find_levels(run_id, HEADLINES)
     if arguments.json:
         print(json.dumps({"imported": [*taken]}))
     else:

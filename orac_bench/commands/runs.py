@@ -7,10 +7,13 @@ import json
 import sys
 from collections.abc import Sequence
 
+from orac_bench.beginning import is_alive
 from orac_bench.errors import UsageError
+from orac_bench.outcome import block_lines, precision_lines
 from orac_bench.records import Json, Run
 from orac_bench.settings import Settings
 from orac_bench.store.export import document
+from orac_bench.store.marks import Annotation
 from orac_bench.store.reading import RunLine
 from orac_bench.store.store import open_store
 from orac_bench.tables import (
@@ -56,19 +59,21 @@ def show(settings: Settings, arguments: argparse.Namespace) -> int:
     with open_store(settings.database_url, write=False) as store:
         run_id = store.resolve(arguments.run)
         run, results = store.run(run_id), store.results(run_id, rounds=True)
+        written = store.annotations(run_id=run_id)
     if arguments.json:
         print(json.dumps(document(run, results, rounds=arguments.rounds)))
         return 0
-    for line in _heading(run):
+    for line in (*_heading(run), *_written(written)):
         print(line)
     print()
     print(results_table(results, width=120))
     if telemetry := telemetry_table(results, width=140):
         print(f"\n{telemetry}", end="")
-    for line in (*telemetry_lines(results), *failure_lines(results), *flag_lines(results)):
+    plan = (*precision_lines(results), *block_lines(run.id, results))
+    for line in (*plan, *telemetry_lines(results), *failure_lines(results), *flag_lines(results)):
         print(line)
     for result in results if arguments.rounds else ():
-        print(f"\n{result.case.model} {result.case.suite} {result.case.workload.label} (case {result.case.key})")
+        print(f"\n{result.case.name} {result.case.suite} {result.case.workload.label} (case {result.case.key})")
         print(rounds_table(result, width=120), end="")
         if telemetry := rounds_telemetry_table(result, width=140):
             print(f"\n{telemetry}", end="")
@@ -86,7 +91,7 @@ def delete(settings: Settings, arguments: argparse.Namespace) -> int:
             if answer.strip().lower() not in ("y", "yes"):
                 print("Nothing was deleted.", file=sys.stderr)
                 return 0
-        store.delete_run(run.id)
+        store.delete_run(run.id, is_alive=is_alive)
     print(json.dumps({"deleted": run.id}) if arguments.json else f"Run {run.id} is deleted.")
     return 0
 
@@ -103,6 +108,14 @@ def _heading(run: Run) -> Sequence[str]:
         facts = ", ".join(f"{key} {value}" for key, value in run.conditions.facts.items())
         lines.append(f"Conditions {run.conditions.hash}: {facts}")
     return lines
+
+
+def _written(annotations: Sequence[Annotation]) -> Sequence[str]:
+    """What people wrote beside the run, or beside a case of it."""
+    return [
+        f"Written {one.at:%Y-%m-%d %H:%M}{f' of case {one.case}' if one.case else ''}: {' '.join(one.text.split())}"
+        for one in annotations
+    ]
 
 
 def _line(line: RunLine) -> dict[str, Json]:

@@ -19,6 +19,16 @@ def total_b(root: Path = Path("/")) -> int | None:
     return _bytes(root, "MemTotal")
 
 
+def free_b(root: Path = Path("/")) -> int | None:
+    """Bytes that nothing uses, not even the cache of files: MemFree. None where unread."""
+    return _bytes(root, "MemFree")
+
+
+def gpu_used_b(root: Path = Path("/")) -> int | None:
+    """Bytes that a Jetson's GPU has of the memory it shares: NvMapMemUsed. None where the kernel does not tell."""
+    return _bytes(root, "NvMapMemUsed")
+
+
 def _bytes(root: Path, name: str) -> int | None:
     try:
         text = (root / "proc" / "meminfo").read_text(encoding="ascii", errors="replace")

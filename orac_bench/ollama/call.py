@@ -8,6 +8,7 @@ connection behind its answer, so the timed loop has nothing to look for; HTTP is
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 import time
@@ -19,8 +20,8 @@ import h11
 
 from orac_bench.errors import OllamaError, OllamaGarbled, OllamaSilent, OllamaUnreachable
 from orac_bench.ollama.public import public
-from orac_bench.ollama.stream import decode
-from orac_bench.records import Arrival, Failure, Generation
+from orac_bench.ollama.stream import Records, decode
+from orac_bench.records import Arrival, Chunk, Failure, Generation
 
 CONNECT_TIMEOUT_S = 5.0
 READ_B = 65_536
@@ -41,6 +42,7 @@ class Call:
         idle_timeout_s: float,
         clock: Callable[[], int] = time.perf_counter_ns,
     ) -> None:
+        self._asked = (url, path, body)
         self._http = h11.Connection(h11.CLIENT)
         self._wire = _request(self._http, url, path, body)
         self._idle_timeout_s = idle_timeout_s
@@ -51,8 +53,32 @@ class Call:
         self._socket = connect(url, idle_timeout_s)
 
     def send(self) -> Call:
-        """Sends the request and stamps every piece of the answer: the timed region. Never raises for the server."""
-        clock, receive, keep = self._clock, self._socket.recv, self._stamped.append
+        """Sends the request and stamps every piece of the answer. Never raises for the server."""
+        return self._timed(self._stamped.append)
+
+    def follow(self, tell: Callable[[Chunk], None]) -> Call:
+        """As `send`; `tell` has each chunk with text as it comes. Not for what is measured: it decodes meanwhile."""
+        reader, records = _Reader(h11.Connection(h11.CLIENT)), Records()
+        _request(reader.http, *self._asked)
+
+        def keep(stamped: tuple[int, bytes]) -> None:
+            self._stamped.append(stamped)
+            at_ns, data = stamped
+            for body in reader.take(data):
+                for chunk in records.chunks(Arrival(at_ns, body)):
+                    tell(chunk)
+
+        return self._timed(keep)
+
+    def abort(self) -> None:
+        """Breaks the connection off, from any thread: `send` returns, and the server stops what it does for it."""
+        with contextlib.suppress(OSError):  # it is over already
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+
+    def _timed(self, keep: Callable[[tuple[int, bytes]], None]) -> Call:
+        """The timed region."""
+        clock, receive = self._clock, self._socket.recv
         self._sent_ns = clock()
         try:
             self._socket.sendall(self._wire)
@@ -126,20 +152,39 @@ def _request(http: h11.Connection, url: str, path: str, body: bytes) -> bytes:
 
 def _read(http: h11.Connection, stamped: list[tuple[int, bytes]]) -> tuple[int, list[Arrival], bool]:
     """Status, body pieces with their stamps, and whether the answer was whole. Status 200 where none came."""
-    status, arrivals = 200, []
+    reader, arrivals = _Reader(http), []
     for at_ns, data in [*stamped, (0, b"")]:
+        arrivals += [Arrival(at_ns or stamped[-1][0], body) for body in reader.take(data)]
+    return reader.status, arrivals, reader.whole
+
+
+class _Reader:
+    """Takes HTTP off what a server sends, as it comes. `whole` once the answer is complete."""
+
+    def __init__(self, http: h11.Connection) -> None:
+        self.http = http
+        self.status = 200
+        self.whole = False
+        self._broken = False
+
+    def take(self, data: bytes) -> list[bytes]:
+        """The pieces of the body in `data`; empty bytes are the connection's end."""
+        bodies: list[bytes] = []
+        if self.whole or self._broken:
+            return bodies
         try:
-            http.receive_data(data)
+            self.http.receive_data(data)
             while True:
-                event = http.next_event()
+                event = self.http.next_event()
                 if isinstance(event, h11.Response):
-                    status = event.status_code
+                    self.status = event.status_code
                 elif isinstance(event, h11.Data):
-                    arrivals.append(Arrival(at_ns or stamped[-1][0], bytes(event.data)))
+                    bodies.append(bytes(event.data))
                 elif isinstance(event, h11.EndOfMessage):
-                    return status, arrivals, True
+                    self.whole = True
+                    return bodies
                 elif event is h11.NEED_DATA or isinstance(event, h11.ConnectionClosed):
-                    break
+                    return bodies
         except h11.RemoteProtocolError:
-            break
-    return status, arrivals, False
+            self._broken = True
+            return bodies

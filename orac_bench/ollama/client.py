@@ -74,6 +74,7 @@ class Client:
             limits=httpx.Limits(max_keepalive_connections=1, keepalive_expiry=None),
             headers={"Accept-Encoding": "identity"},
             trust_env=False,
+            verify=url.startswith("https:"),  # certificates take longer to read than most answers to come
             follow_redirects=False,
             transport=transport,
         )
@@ -124,9 +125,13 @@ class Client:
         """What the server knows of a model: `model_info`, `template`, `parameters`, `details`."""
         return self._ask("POST", "/api/show", {"model": name})
 
-    def load(self, name: str) -> Loaded:
-        """Loads a model and keeps it: an empty generate. Its entry in `/api/ps`, once it is there."""
-        self._ask("POST", "/api/generate", {"model": name, "keep_alive": FOR_EVER, "stream": False}, LOAD_TIMEOUT_S)
+    def load(self, name: str, options: Mapping[str, Json] | None = None) -> Loaded:
+        """Loads a model and keeps it: an empty generate. Its entry in `/api/ps`, once it is there.
+
+        `options` are those of its runner; where other ones are in use, Ollama loads it again.
+        """
+        wanted: dict[str, Json] = {"model": name, "keep_alive": FOR_EVER, "stream": False}
+        self._ask("POST", "/api/generate", {**wanted, "options": dict(options)} if options else wanted, LOAD_TIMEOUT_S)
         for entry in self.loaded():
             if same_model(entry.name, name):
                 return entry
@@ -157,10 +162,7 @@ class Client:
 
     def generate(self, payload: Mapping[str, Json]) -> Generation:
         """One answer, streamed and read to its end. For what is not measured; raises what the answer's failure says."""
-        generation = self.prepare(payload).send().generation()
-        if generation.failure is not None:
-            raise _ERRORS.get(generation.failure.code, OllamaError)(generation.failure.message)
-        return generation
+        return told(self.prepare(payload).send().generation())
 
     def prepare(self, payload: Mapping[str, Json]) -> Call:
         """A streamed generate, ready to be sent: the request is built and the connection open.
@@ -199,6 +201,13 @@ class Client:
                 status=response.status_code,
             )
         return answer
+
+
+def told(generation: Generation) -> Generation:
+    """The answer where it is a whole one. Raises OllamaError, as its failure says."""
+    if generation.failure is not None:
+        raise _ERRORS.get(generation.failure.code, OllamaError)(generation.failure.message)
+    return generation
 
 
 def same_model(listed: str, name: str) -> bool:

@@ -67,6 +67,26 @@ def lines(arrivals: Sequence[Arrival]) -> list[tuple[int, bytes]]:
     return found
 
 
+class Records:
+    """The same decoding while the answer comes: chunks as soon as their lines are complete."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def chunks(self, arrival: Arrival) -> list[Chunk]:
+        """The chunks with text that `arrival` completes. What is no such record is left to `decode`."""
+        *complete, self._rest = (self._rest + arrival.data).split(b"\n")
+        found = []
+        for line in complete:
+            try:
+                record = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(record, dict):
+                found.append(Chunk(arrival.at_ns, _text(record, "response"), _text(record, "thinking")))
+        return [chunk for chunk in found if chunk.text or chunk.thinking]
+
+
 def timings(record: dict[str, Json]) -> ServerTimings:
     """The counters of a final record: durations from ns to s, None for what is absent.
 

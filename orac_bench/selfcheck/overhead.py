@@ -80,9 +80,9 @@ def _orac(measurement: Measurement, phase: Phase) -> tuple[float, float] | None:
 
 
 def _bare(measurement: Measurement) -> float | None:
-    nonce = measurement.new_nonce()
+    nonce = measurement.asking.new_nonce()
     url = measurement.engine.client.url
-    return bare_generate(url, measurement.payload(nonce, measurement.run_seed)).decode_tokens_per_s
+    return bare_generate(url, measurement.asking.payload(nonce, measurement.asking.run_seed)).decode_tokens_per_s
 
 
 def _judged(candidate: Candidate, found: list[tuple[float, float]]) -> Overhead:

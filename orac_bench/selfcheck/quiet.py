@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from orac_bench.lock import Holder
 from orac_bench.records import Case, Failure, Round, Status
+from orac_bench.suites.grid import Point
 
 
 class Quiet:
@@ -23,6 +24,9 @@ class Quiet:
         self._tell(f"waiting: this machine is measuring already: {holder}")
 
     def case_started(self, case: Case, *, warmup: int, rounds: int) -> None:
+        """Nothing."""
+
+    def block_started(self, case: Case, point: Point, kept: Sequence[Round]) -> None:
         """Nothing."""
 
     def round_kept(self, case: Case, round: Round) -> None:

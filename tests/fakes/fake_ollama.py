@@ -99,6 +99,12 @@ class FakeOllama:
         """The JSON bodies that came to `route` ("POST /api/generate"), in order."""
         return [request.json for request in self.requests if f"{request.method} {request.path}" == route]
 
+    def play(self, routes: Mapping[str, Sequence[Reply]]) -> None:
+        """Gives these routes new replies, from the first on, and forgets what was asked so far."""
+        with self._lock:
+            self._scripts |= {route: list(replies) for route, replies in routes.items()}
+            self.requests.clear()
+
     def answer_to(self, request: Request) -> Reply:
         """The next reply of the route, noting the request."""
         with self._lock:

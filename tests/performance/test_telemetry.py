@@ -14,7 +14,7 @@ from statistics import mean
 
 from orac_bench.candidates import find_candidates
 from orac_bench.measurement import Measurement
-from orac_bench.observer import Observer, Rules
+from orac_bench.observer import Observer
 from orac_bench.records import Phase
 from orac_bench.selfcheck.quiet import Quiet
 from orac_bench.session import Intent, open_session
@@ -30,6 +30,7 @@ from orac_bench.telemetry.source import Sample, Source
 from orac_bench.telemetry.sources.host import host
 from orac_bench.telemetry.sources.sysfs import sysfs
 from orac_bench.telemetry.sources.tegrastats import Tegrastats
+from orac_bench.watch import Rules
 from tests.builders import a_run
 from tests.fakes.board import orin_nano
 from tests.fakes.tegrastats_replay import program

@@ -10,9 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from orac_bench.candidates import find_candidates
 from orac_bench.lock import measuring_alone
 from orac_bench.records import Phase, Result, RoundStatus, Status
+from orac_bench.session import Intent, open_session
+from orac_bench.settings import read_settings
 from tests.real.doors import Machine, a_machine, nothing_left
+from tests.sessions import Events, a_point, measure
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.real
@@ -191,3 +195,20 @@ def test_an_ollama_that_is_killed_in_mid_stream_costs_that_round_only(machine: M
     assert (result.done, result.summary["e2e_s"].n) == (11, 11)
     assert machine.run()[1] is Status.FAILED
     assert nothing_left(machine)
+
+
+def test_an_ollama_that_ends_between_two_cases_is_started_again_for_the_next(machine: Machine) -> None:
+    environ = {"ORAC_HOME": str(machine.home), "ORAC_DATABASE_URL": machine.database, **machine.settings}
+    settings = read_settings(environ, folder=machine.folder)
+    (candidate,) = find_candidates(settings, ["pythia-70m"]).candidates
+    events = Events()
+    with open_session(settings, environ, Intent(trigger="test"), events) as session:
+        for suite in SUITES:
+            with session.measuring(candidate, a_point(suite)) as measurement:
+                measure(measurement)
+            server = session.engine.server
+            assert server is not None
+            os.killpg(server.pid, signal.SIGKILL)
+            eventually(lambda server=server: not server.alive())
+        assert session.end(interrupted=False) is Status.DONE
+    assert len([text for text in events.told if "was started again" in text]) == 1

@@ -1,0 +1,213 @@
+"""The waiting benchmark: one prompt, several models, their answers and how long each took.
+
+It is a run like any other, with the suite `prompt`, in a process of its own; only that somebody waits for it. Who goes
+away ends it. What must never live here: a measurement.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from contextlib import suppress
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Request, Response
+from fastapi.responses import JSONResponse
+from starlette.concurrency import run_in_threadpool
+
+from orac_bench.api.checked import checked
+from orac_bench.api.house import Here, House
+from orac_bench.api.problems import answer, concealed, responses
+from orac_bench.api.recovery import TRIGGER
+from orac_bench.api.run_bodies import Answer, Answers, BenchmarkBody
+from orac_bench.api.said import last_lines
+from orac_bench.api.wish import run_folder
+from orac_bench.beginning import queued
+from orac_bench.candidates import find_candidates
+from orac_bench.errors import Busy, OracError, UnknownRun, UsageError
+from orac_bench.intent import Intent
+from orac_bench.ollama.client import same_model
+from orac_bench.records import Json, Phase, Result, RoundStatus, Status
+from orac_bench.store.events import ENDS
+
+router = APIRouter(prefix="/v1", tags=["benchmark"])
+
+SUITE = "prompt"
+PROMPT = "Write a short story about an old man who mends clocks by the sea."
+"""What models are asked where nothing else is wanted."""
+
+TIDYING_S = 30.0
+"""How long the end of a process is waited for whose run is over: it loads again what was loaded before."""
+LOOKED_S = 0.1
+
+
+@router.post("/benchmark", response_model=Answers, responses=responses(404, 409, 502))
+async def benchmark(
+    request: Request,
+    here: Here,
+    body: Annotated[BenchmarkBody | None, Body()] = None,
+) -> Response:
+    """Measures one prompt on several models, alone one after the other, and answers when all are done.
+
+    Without `models` those that are loaded are asked, and where none is, all that are ready. What was loaded before is
+    loaded again afterwards. While something else is measured or waits for it: 409. The run is kept like any other; it
+    is cancelled where the caller goes away.
+    """
+    run_id, models = await _begun(here, body or BenchmarkBody())
+    over = asyncio.create_task(_over(here, run_id))
+    gone = asyncio.create_task(_gone(request))
+    try:
+        await asyncio.wait((over, gone), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        ended = over.done()
+        gone.cancel()
+        over.cancel()
+        if not ended:
+            await asyncio.shield(run_in_threadpool(_cancel, here, run_id))
+    await asyncio.gather(gone, over, return_exceptions=True)
+    if not ended:
+        return answer(499, "The caller went away", f"Run {run_id} was cancelled.", code="gone")
+    return await run_in_threadpool(_answered, here, run_id, models)
+
+
+async def _begun(here: House, body: BenchmarkBody) -> tuple[str, tuple[str, ...]]:
+    """As `_begin`; a run that has ended and only tidies up is waited for."""
+    deadline = time.monotonic() + TIDYING_S
+    while True:
+        try:
+            return await run_in_threadpool(_begin, here, body)
+        except Busy as busy:
+            if time.monotonic() > deadline or not await run_in_threadpool(_only_tidies, here, busy):
+                raise
+        await asyncio.sleep(LOOKED_S)
+
+
+def _only_tidies(here: House, busy: Busy) -> bool:
+    run_id = None if busy.holder is None else busy.holder.run
+    try:
+        return run_id is not None and here.store.run(run_id).status in ENDS
+    except UnknownRun:
+        return False
+
+
+def _begin(here: House, body: BenchmarkBody) -> tuple[str, tuple[str, ...]]:
+    """The queued run, and the models that it asks. Raises Busy, UsageError, UnknownModel, and then queues nothing."""
+    if (busy := here.jobs.busy()) is not None:
+        raise busy
+    prompt = PROMPT if body.prompt is None else body.prompt
+    _check(here, body, prompt)
+    run = queued(Intent(trigger=TRIGGER, note=None))
+    folder = run_folder(here.settings.home, run.id)
+    folder.mkdir(parents=True)
+    file = folder / "prompt.txt"
+    try:
+        file.write_text(prompt, encoding="utf-8")
+        wish: dict[str, Json] = {"suites": [SUITE], "prompt_file": str(file)}
+        if body.rounds is not None:
+            wish["rounds"] = body.rounds
+        if body.output_tokens is not None:
+            wish["output_tokens"] = body.output_tokens
+        if names := body.models or _loaded(here):
+            wish["models"] = [*names]
+        found = checked(here.settings, wish)
+        here.jobs.enqueue(run, found.wish, alone=True)
+    except BaseException:
+        file.unlink(missing_ok=True)
+        folder.rmdir()
+        raise
+    return run.id, tuple(dict.fromkeys(candidate.name for candidate, _ in found.planned))
+
+
+def _check(here: House, body: BenchmarkBody, prompt: str) -> None:
+    if not prompt.strip():
+        raise UsageError("The prompt is empty.", next="Write one, or leave it out.")
+    size_b, limit_b = len(prompt.encode()), here.settings.prompt_limit_b
+    if size_b > limit_b:
+        raise UsageError(
+            f"The prompt has {size_b} bytes; at most {limit_b} are allowed.",
+            next="Shorten it, or raise ORAC_PROMPT_LIMIT_B.",
+        )
+    most = here.settings.output_limit_tokens
+    if body.output_tokens is not None and body.output_tokens > most:
+        raise UsageError(
+            f"output_tokens is {body.output_tokens}; at most {most} are allowed.",
+            next="Ask for less, or raise ORAC_OUTPUT_LIMIT_TOKENS.",
+        )
+
+
+def _loaded(here: House) -> list[str]:
+    """The models in memory, by the names that ORAC knows them under; none where none of ORAC's is."""
+    with here.keeper.client() as client:
+        loaded = [model.name for model in client.loaded()]
+    known = find_candidates(here.settings).candidates if loaded else ()
+    return [one.name for one in known if any(same_model(one.served_as, name) for name in loaded)]
+
+
+async def _over(here: House, run_id: str) -> None:
+    """Returns when the run has ended and what was loaded before it is loaded again, or when the service ends."""
+    async for _ in here.followers.follow(run_id, after=0):
+        pass
+    while here.jobs.present == run_id and not here.closing.is_set():
+        await asyncio.sleep(LOOKED_S)
+
+
+async def _gone(request: Request) -> None:
+    """Returns when the caller has gone away."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _cancel(here: House, run_id: str) -> None:
+    with suppress(OracError):  # it may be over by now
+        here.jobs.cancel(run_id)
+
+
+def _answered(here: House, run_id: str, models: tuple[str, ...]) -> Response:
+    run, results = here.store.run(run_id), here.store.results(run_id, rounds=True)
+    if run.status not in (Status.DONE, Status.FAILED):
+        _cancel(here, run_id)
+        return answer(
+            503,
+            "It was not measured to its end",
+            f"Run {run_id} is {run.status.value}.",
+            next="Ask again.",
+            code="ended",
+        )
+    rows = [_row(here, result) for result in results]
+    told = {row.model for row in rows}
+    rows += [_missing(here, run_id, model, run.error) for model in models if model not in told]
+    rows.sort(key=lambda row: (row.latency_ms is None, row.latency_ms or 0.0))
+    return JSONResponse(Answers(run=run_id, results=rows).model_dump())
+
+
+def _row(here: House, result: Result) -> Answer:
+    whole, rate = result.summary.get("e2e_s"), result.summary.get("decode_tokens_per_s")
+    measured = [one for one in result.rounds if one.phase is Phase.MEASURE and one.status is RoundStatus.OK]
+    ttft_s = measured[0].metrics.get("ttft_s") if measured else None
+    said = result.facts.get("answer")
+    return Answer(
+        model=result.case.model,
+        latency_ms=None if whole is None else whole.median * 1e3,
+        answer=said if isinstance(said, str) else None,
+        tokens_per_s=None if rate is None else rate.median,
+        ttft_ms=None if ttft_s is None else ttft_s * 1e3,
+        status=result.status.value,
+        error=None if result.failure is None else concealed(result.failure.message, here.settings),
+    )
+
+
+def _missing(here: House, run_id: str, model: str, error: str | None) -> Answer:
+    """The row of a model that could not even begin, with what its process said of it."""
+    begin = re.compile(rf"note: {re.escape(model)} {SUITE} was not measured\. (.+)")
+    said = [found[1] for line in last_lines(here.jobs.log(run_id), 1_000) if (found := begin.search(line))]
+    why = said[-1] if said else error or "it was not measured"
+    return Answer(
+        model=model,
+        latency_ms=None,
+        answer=None,
+        tokens_per_s=None,
+        ttft_ms=None,
+        status=Status.FAILED.value,
+        error=concealed(why, here.settings),
+    )

@@ -1,0 +1,38 @@
+"""Cases over HTTP: which there are, and one over time."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from orac_bench.api.house import Here
+from orac_bench.api.judged_bodies import Cases, HistoryBody
+from orac_bench.api.problems import responses
+from orac_bench.judging.case_history import case_history
+from orac_bench.judging.document import cases_body, history_body
+
+router = APIRouter(prefix="/v1", tags=["cases"])
+
+
+@router.get("/cases", response_model=Cases)
+def cases(here: Here) -> Response:
+    """Lists every case that was measured, the one with the newest result first."""
+    body = here.remembered.answer(here.store.state(), "cases", lambda: json.dumps(cases_body(here.store.cases())))
+    return Response(body, media_type="application/json")
+
+
+@router.get("/history", response_model=HistoryBody, responses=responses(404))
+def history(
+    here: Here,
+    case: Annotated[str, Query(min_length=1, max_length=200, description="The case's key.")],
+    metric: Annotated[str | None, Query(max_length=80, description="Else the suite's first headline.")] = None,
+) -> Response:
+    """Shows a case over time, with the places where its level changed, and what changed there."""
+    body = here.remembered.answer(
+        here.store.state(),
+        ("history", case, metric),
+        lambda: json.dumps(history_body(case_history(here.store, case, metric=metric))),
+    )
+    return Response(body, media_type="application/json")

@@ -1,0 +1,254 @@
+"""The queue's worker: one thread that measures the next run, each in its own process, whenever nobody else measures.
+
+What is queued, cancelled or to be gone on with stands in the store and survives the service; only the process of the
+present run is known here. What must never live here: HTTP, and a measurement in this process.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime, timezone
+from pathlib import Path
+
+from orac_bench.api.child import Child, Patience
+from orac_bench.api.recovery import recover
+from orac_bench.api.said import last_words
+from orac_bench.api.wish import first_command, next_command, run_folder
+from orac_bench.beginning import is_alive
+from orac_bench.errors import Busy, Holder, OracError, UnknownRun
+from orac_bench.lock import measuring_now
+from orac_bench.records import Json, Run, Status
+from orac_bench.session import LOCK
+from orac_bench.store.store import Store
+
+SAID = "log.txt"
+ATTEMPTS = 3
+"""How often a run's process is started without that a case is finished, before the run is given up."""
+
+PAUSES_S = (0.0, 2.0, 10.0)
+"""Before each of these starts: what failed at once may need a moment."""
+
+LOOKED_S = 2.0
+"""How often the machine is looked at while a shell's measurement holds it."""
+
+WRONG_USAGE = 2
+"""The exit status for which another try changes nothing."""
+
+_LOGGER = logging.getLogger(__name__)
+
+
+class Jobs:
+    """The runs of the service. Use it with `with`: what runs is interrupted at the block's end, and goes on next time.
+
+    `told` is called on another thread with a run's id and what its process says; with None where its standing may
+    have changed. `command` gives the words for a queued run and its wish, `again` those to go on with one.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        home: Path,
+        environ: Mapping[str, str],
+        told: Callable[[str, Mapping[str, Json] | None], None],
+        command: Callable[[str, Mapping[str, Json]], Sequence[str]] = first_command,
+        again: Callable[[str], Sequence[str]] = next_command,
+        found: Callable[[], Callable[[], None]] = lambda: lambda: None,
+        patience: Patience | None = None,
+        pauses_s: Sequence[float] = PAUSES_S,
+    ) -> None:
+        self._store = store
+        self._home = home
+        self._lock = home / LOCK
+        self._environ = environ
+        self._told = told
+        self._command = command
+        self._again = again
+        self._found = found
+        self._killed = False
+        self._patience = patience or Patience()
+        self._pauses_s = pauses_s
+        self._present: str | None = None
+        self._child: Child | None = None
+        self._waiting: deque[str] = deque()
+        self._stopped = threading.Event()
+        self._wake = threading.Event()
+        self._starting = threading.Lock()
+        self._asking = threading.Lock()
+        self._thread = threading.Thread(target=self._work, name="jobs")
+
+    def __enter__(self) -> Jobs:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._starting:
+            self._stopped.set()
+            if self._child is not None:
+                self._child.end()
+        self._wake.set()
+        self._thread.join()
+
+    @property
+    def present(self) -> str | None:
+        """The run whose process runs now, or is about to. None where none does."""
+        return self._present
+
+    def goes_on(self, run_id: str) -> bool:
+        """Whether an interrupted run is in hand here, and so will go on or be lost."""
+        return not self._stopped.is_set() and (run_id == self._present or run_id in tuple(self._waiting))
+
+    def enqueue(self, run: Run, wish: Mapping[str, Json], *, key: str | None = None, alone: bool = False) -> Run:
+        """The queued run; the first one of the same `key` again. Raises KeyReused.
+
+        With `alone`, only where nothing else is measured or waits: raises Busy with what it is.
+        """
+        with self._asking:
+            if alone and (busy := self.busy()) is not None:
+                raise busy
+            kept = self._store.enqueue(run, request=wish, key=key)
+        self._wake.set()
+        return kept
+
+    def busy(self) -> Busy | None:
+        """What is measured now or waits for it, as the error that tells so. None where nothing does."""
+        holder = measuring_now(self._lock)
+        run_id = self._present or next(iter(self._waiting), None) or self._store.next_queued()
+        if holder is None and run_id is not None:
+            holder = Holder(pid=None, what=f"run {run_id} waits for its turn", since=None, run=run_id)
+        if holder is None:
+            return None
+        return Busy(f"This machine is measuring already: {holder}.", next="Wait for it, or cancel it.", holder=holder)
+
+    def cancel(self, run_id: str) -> Status:
+        """The status of a run that shall end: cancelled, or running until its process has ended.
+
+        A shell's measurement is told so by one SIGINT, as if its person had typed Ctrl-C. Raises RunOver, UnknownRun.
+        """
+        status = self._store.ask_cancel(run_id)
+        with self._starting:
+            if run_id == self._present:
+                if self._child is not None:
+                    self._child.end()
+            elif status is Status.RUNNING:
+                self._interrupt(run_id)
+        self._wake.set()
+        self._told(run_id, None)
+        return status
+
+    def log(self, run_id: str) -> Path:
+        """Where what the run's processes print is kept."""
+        return run_folder(self._home, run_id) / SAID
+
+    def _interrupt(self, run_id: str) -> None:
+        holder = measuring_now(self._lock)
+        pid = None if holder is None or holder.run != run_id else holder.pid
+        if pid is not None and is_alive(pid):
+            with suppress(ProcessLookupError, PermissionError):  # then it is cancelled when it ends by itself
+                os.kill(pid, signal.SIGINT)
+
+    def _work(self) -> None:
+        recovered = False
+        while True:
+            self._wake.clear()
+            if self._stopped.is_set():
+                return
+            try:
+                if not recovered:
+                    self._waiting.extend(self._recovered())
+                    recovered = True
+                if not self._step():
+                    self._wake.wait()
+            except (OracError, OSError) as error:
+                _LOGGER.error("the queue waits %g s: %r", LOOKED_S, str(error))
+                self._stopped.wait(LOOKED_S)
+            finally:
+                self._present = None
+
+    def _recovered(self) -> tuple[str, ...]:
+        return recover(self._store, lock=self._lock, patience=self._patience, told=self._told)
+
+    def _step(self) -> bool:
+        """Measures the next run, or waits a while where a shell measures. False where nothing is to be done."""
+        run_id = self._waiting[0] if self._waiting else self._store.next_queued()
+        if run_id is None:
+            return False
+        if measuring_now(self._lock) is not None:
+            self._wake.wait(LOOKED_S)
+            return True
+        self._present = run_id
+        if run_id not in self._waiting:
+            self._waiting.appendleft(run_id)  # it stays in hand where the store fails meanwhile
+        put_back, self._killed = self._found(), False
+        with suppress(UnknownRun):
+            while self._attempt(run_id):
+                pass
+        if self._killed:
+            put_back()
+        self._waiting.popleft()
+        self._told(run_id, None)
+        return True
+
+    def _attempt(self, run_id: str) -> bool:
+        """Starts the run's process and waits for its end. Whether it shall be tried again."""
+        if self._interrupted(run_id) not in (Status.QUEUED, Status.INTERRUPTED):
+            return False
+        attempt = self._store.count_attempt(run_id)
+        if attempt > ATTEMPTS:
+            self._lose(run_id)
+            return False
+        self._stopped.wait(self._pauses_s[min(attempt, len(self._pauses_s)) - 1])
+        log = self.log(run_id)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with self._starting:
+            status = self._store.run(run_id).status
+            if self._stopped.is_set() or status not in (Status.QUEUED, Status.INTERRUPTED):
+                return False
+            wish = self._store.request(run_id) or {}
+            child = self._child = Child(
+                self._command(run_id, wish) if status is Status.QUEUED else self._again(run_id),
+                environ=self._environ,
+                log=log,
+                told=lambda said: self._told(run_id, said),
+                patience=self._patience,
+            )
+        ended = child.wait()
+        self._killed = self._killed or ended < 0
+        with self._starting:
+            self._child = None
+        if self._stopped.is_set():
+            self._interrupted(run_id)
+            return False
+        return self._settled(run_id, ended)
+
+    def _interrupted(self, run_id: str) -> Status:
+        """Where the run stands, now that no process measures it: one that was killed could not write that down."""
+        if self._store.run(run_id).status is Status.RUNNING:
+            self._store.update_run(run_id, status=Status.INTERRUPTED, ended=datetime.now(timezone.utc))
+        return self._store.run(run_id).status
+
+    def _settled(self, run_id: str, ended: int) -> bool:
+        """Writes down what became of the run, whose process ended with that status. Whether it shall go on."""
+        stands = self._interrupted(run_id)
+        if stands is Status.QUEUED and ended == WRONG_USAGE:
+            why = last_words(self.log(run_id)) or "its process could not begin"
+            self._store.update_run(run_id, status=Status.FAILED, ended=datetime.now(timezone.utc), error=why)
+            return False
+        self._told(run_id, None)
+        return stands in (Status.QUEUED, Status.INTERRUPTED)
+
+    def _lose(self, run_id: str) -> None:
+        said = last_words(self.log(run_id))
+        self._store.update_run(
+            run_id,
+            status=Status.LOST,
+            ended=datetime.now(timezone.utc),
+            error=f"its process was started {ATTEMPTS} times without finishing a case"
+            + ("" if said is None else f"; it said at last: {said}"),
+        )

@@ -1,0 +1,257 @@
+"""The service's Ollama, kept alive by a thread: started, announced, and started again on its port where it ends.
+
+The one at ORAC_OLLAMA_URL is only looked at. What must never live here: what is asked of it.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
+from enum import Enum
+from functools import partial
+from types import TracebackType
+from urllib.parse import urlsplit
+
+from orac_bench.announcement import announced
+from orac_bench.engine import Engine, own_engine, restore
+from orac_bench.errors import OllamaCrowded, OllamaUnreachable, OracError
+from orac_bench.ollama.call import Call
+from orac_bench.ollama.client import Client, Loaded
+from orac_bench.records import Json
+from orac_bench.settings import Settings
+
+PATIENCE_S = 20.0
+"""How long a call waits for an Ollama that is being started."""
+LOOKED_S = 0.25
+"""How often a supervised one is looked at: whether its guardian has said that it ended."""
+EXTERNAL_LOOKED_S = 5.0
+"""How often the one at ORAC_OLLAMA_URL is."""
+QUIET_LOOKED_S = 10.0
+"""How often Ollama is asked what it has in memory while somebody measures."""
+MOST_CALLS = 8
+"""Calls that may be asked of Ollama at once: it answers one after the other, and each holds a thread."""
+GRACE_S = 3.0
+"""How long what is asked of Ollama may go on when the service is told to end."""
+PAUSES_S = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)
+"""Before each start after one that failed."""
+
+_LOGGER = logging.getLogger(__name__)
+
+
+class State(str, Enum):
+    """How Ollama stands."""
+
+    STARTING = "starting"  # on its way; a call waits for it
+    UP = "up"  # it answers
+    DOWN = "down"  # it does not, and `Keeper.trouble` says why
+
+
+class Keeper:
+    """The Ollama of a service. Use it with `with`: its thread begins there, and its Ollama ends there.
+
+    `closing` is set when the service is told to end: what is asked of Ollama gets a few seconds from then on. `quiet`
+    says whether nothing may be asked now, as somebody measures.
+    """
+
+    def __init__(
+        self, settings: Settings, *, environ: Mapping[str, str], closing: threading.Event, quiet: Callable[[], bool]
+    ) -> None:
+        self.state = State.STARTING
+        self.version: str | None = None
+        """Of the Ollama that answers, or did last. None before."""
+        self.trouble: OracError | None = None
+        """Why it is down. None while it is not."""
+        self._settings = settings
+        self._environ = environ
+        self._closing = closing
+        self._quiet = quiet
+        self._engine: Engine | None = None
+        self._port: int | None = None
+        self._changed = threading.Condition()
+        self._calls: set[Call] = set()
+        self._places = threading.BoundedSemaphore(MOST_CALLS)
+        self._looking = threading.Lock()
+        self._looked_s = float("-inf")
+        self._in_memory: tuple[Loaded, ...] = ()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="keeper")
+
+    def __enter__(self) -> Keeper:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._closing.set()
+        self._over.set()
+        self._thread.join()
+
+    def engine(self, *, within_s: float = PATIENCE_S) -> Engine:
+        """The engine that answers; one that is being started is waited for. Its client is for one thread at a time.
+
+        Raises what keeps it down, or OllamaUnreachable where it is not ready in time.
+        """
+        deadline = time.monotonic() + within_s
+        while True:
+            left_s = deadline - time.monotonic()
+            with self._changed:
+                self._changed.wait_for(lambda: self.state is not State.STARTING, max(0.0, left_s))
+                engine, trouble = self._engine, self.trouble
+            if trouble is not None:
+                raise trouble
+            if engine is not None and (engine.server is None or _listens(engine.client.url)):
+                return engine
+            if left_s <= 0:
+                raise OllamaUnreachable(f"Ollama was not ready within {within_s:g} s.", next="Try again in a moment.")
+            with self._changed:  # it has ended just now, and the thread is about to see it
+                self._changed.wait_for(partial(self._replaced, engine), LOOKED_S)
+
+    def _replaced(self, engine: Engine | None) -> bool:
+        return self._engine is not engine
+
+    def client(self, *, within_s: float = PATIENCE_S) -> Client:
+        """A connection of one's own to it; close it. Raises as `engine`."""
+        return Client(self.engine(within_s=within_s).client.url, idle_timeout_s=self._settings.idle_timeout_s)
+
+    def loaded(self) -> tuple[Loaded, ...]:
+        """The models in memory, as Ollama says now; while somebody measures, as it said within the last seconds.
+
+        Empty where it does not answer. Never waits for one that is being started.
+        """
+        with self._looking:
+            if not self._quiet() or time.monotonic() - self._looked_s > QUIET_LOOKED_S:
+                self._looked_s = time.monotonic()
+                self._in_memory = self._look()
+            return self._in_memory
+
+    def _look(self) -> tuple[Loaded, ...]:
+        if self.state is not State.UP:
+            return ()
+        try:
+            with self.client(within_s=0.0) as client:
+                return client.loaded()
+        except OracError:
+            return ()
+
+    def found(self) -> Callable[[], None]:
+        """What is in memory now, as a call that has it so again: for a run whose process was killed.
+
+        A process that ends in order does so itself. The call does nothing where Ollama did not answer now, or where
+        somebody measures, or the service ends, by then.
+        """
+        before: tuple[Loaded, ...] | None = None
+        with suppress(OracError), self.client(within_s=0.0) as client:
+            before = client.loaded()
+
+        def put_back() -> None:
+            if before is None or self._quiet() or self._closing.is_set():
+                return
+            with suppress(OracError), self.client() as client:
+                restore(client, before, _LOGGER.warning)
+
+        return put_back
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """One of the few places for calls that use Ollama. Raises OllamaCrowded where all are taken."""
+        if not self._places.acquire(blocking=False):
+            raise OllamaCrowded(f"{MOST_CALLS} calls wait for Ollama already.", next="Try again in a moment.")
+        try:
+            yield
+        finally:
+            self._places.release()
+
+    @contextmanager
+    def asking(self, payload: Mapping[str, Json], *, idle_timeout_s: float | None = None) -> Iterator[Call]:
+        """A generate that is ready to be sent, while the `with` block runs; broken off where the service ends.
+
+        Raises as `engine`, and OllamaUnreachable where the service is ending.
+        """
+        idle_s = self._settings.idle_timeout_s if idle_timeout_s is None else idle_timeout_s
+        with Client(self.engine().client.url, idle_timeout_s=idle_s) as client:
+            call = client.prepare(payload)
+        with self._changed:
+            self._calls.add(call)
+        try:
+            if self._closing.is_set():
+                raise OllamaUnreachable("The service is ending.", next="Try again when it is back.")
+            yield call
+        finally:
+            call.abort()
+            with self._changed:
+                self._calls.discard(call)
+
+    def _work(self) -> None:
+        failures = 0
+        while not self._over.is_set():
+            began = time.monotonic()
+            try:
+                self._keep()
+                failures = 0
+            except OracError as error:
+                if time.monotonic() - began > PAUSES_S[-1]:
+                    failures = 0
+                failures = min(failures + 1, len(PAUSES_S) - 1)
+                _LOGGER.error("Ollama: %s", error)
+                self._tell(State.DOWN, None, error)
+                self._port = None
+                self._over.wait(PAUSES_S[failures])
+
+    def _keep(self) -> None:
+        """Runs one Ollama until it ends or the service does. Raises OracError where it cannot be had."""
+        with ExitStack() as stack:
+            given = self._settings
+            placed = replace(given, ollama_port=given.ollama_port or self._port)
+            engine = stack.enter_context(own_engine(placed, self._environ))
+            if engine.server is not None:
+                self._port = urlsplit(engine.server.url).port
+                stack.enter_context(announced(given, engine.server))
+            self._tell(State.UP, engine, None)
+            try:
+                self._watch(engine)
+            finally:
+                self._tell(State.STARTING, None, None)
+
+    def _watch(self, engine: Engine) -> None:
+        """Returns when a supervised one has ended, or the service ends. Raises OllamaError where another's went."""
+        server = engine.server
+        asked_s = time.monotonic()
+        while not self._over.wait(LOOKED_S):
+            if self._closing.is_set():
+                self._break_off()
+            elif server is not None and not server.alive():
+                _LOGGER.warning("Ollama ended, and is started again: %s", " / ".join(server.log_tail(1)))
+                return
+            elif server is None and time.monotonic() - asked_s > EXTERNAL_LOOKED_S and not self._quiet():
+                asked_s = time.monotonic()
+                with Client(engine.client.url, idle_timeout_s=EXTERNAL_LOOKED_S) as client:
+                    client.version()
+
+    def _break_off(self) -> None:
+        """Ends what is still asked when its time is up."""
+        if not self._over.wait(GRACE_S):
+            with self._changed:
+                for call in self._calls:
+                    call.abort()
+
+    def _tell(self, state: State, engine: Engine | None, trouble: OracError | None) -> None:
+        with self._changed:
+            self.state, self._engine, self.trouble = state, engine, trouble
+            self.version = engine.version if engine is not None else self.version
+            self._changed.notify_all()
+
+
+def _listens(url: str) -> bool:
+    """Whether somebody takes connections there; costs a tenth of a millisecond on one machine."""
+    parts = urlsplit(url)
+    try:
+        with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=1.0):
+            return True
+    except OSError:
+        return False

@@ -1,0 +1,112 @@
+"""`orac serve`: the service on its port until it is told to end."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from types import FrameType
+
+from orac_bench.errors import MissingPrerequisite
+from orac_bench.ollama.listener import listener
+from orac_bench.settings import Settings
+
+GRACE_S = 5
+"""How long calls in flight may go on after SIGTERM."""
+BACKLOG = 128
+
+
+def serve(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Serves until SIGTERM (status 0) or Ctrl-C. Raises OracError where the port, the home or the store is taken."""
+    with _ending(), _listening(settings) as listening:
+        import uvicorn
+
+        from orac_bench.api.app import app_of
+        from orac_bench.api.house import open_house
+        from orac_bench.api.log import to_stderr
+        from orac_bench.api.protocol import HEADERS_B, Protocol
+
+        to_stderr()
+        with open_house(settings) as house:
+            config = uvicorn.Config(
+                app_of(settings, lambda: nullcontext(house)),
+                http=Protocol,
+                ws="none",
+                loop="asyncio",
+                lifespan="on",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                h11_max_incomplete_event_size=HEADERS_B,
+                timeout_graceful_shutdown=GRACE_S,
+            )
+            _tell(settings, as_json=arguments.json)
+            uvicorn.Server(config).run(sockets=[listening])
+    return 0
+
+
+def _tell(settings: Settings, *, as_json: bool) -> None:
+    url = f"http://{f'[{settings.host}]' if ':' in settings.host else settings.host}:{settings.port}"
+    if as_json:
+        print(json.dumps({"url": url, "pid": os.getpid()}), flush=True)
+    logging.getLogger(__name__).info("ORAC listens at %s, its documentation is at %s/docs", url, url)
+
+
+@contextmanager
+def _listening(settings: Settings) -> Iterator[socket.socket]:
+    """The service's port, open: who connects from here on is answered. Raises MissingPrerequisite where it is taken."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except OSError as error:
+        raise MissingPrerequisite(
+            f"ORAC_HOST is {settings.host!r}, which is no address of this machine: {error.strerror}.",
+            next="Set ORAC_HOST=127.0.0.1, or 0.0.0.0 for every address.",
+        ) from error
+    with socket.socket(family, kind, protocol) as opened:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        try:
+            opened.bind(address)
+            opened.listen(BACKLOG)
+        except OSError as error:
+            raise _not_bound(settings, error) from error
+        yield opened
+
+
+def _not_bound(settings: Settings, error: OSError) -> MissingPrerequisite:
+    where = f"{settings.host}:{settings.port}"
+    if error.errno != errno.EADDRINUSE:
+        return MissingPrerequisite(
+            f"The service cannot listen at {where}: {error.strerror}.",
+            next="Set ORAC_HOST=127.0.0.1, and ORAC_PORT to a port above 1023.",
+        )
+    who = listener(settings.port)
+    by = "another user's process" if who is None else f"{who.name} (process {who.pid})"
+    return MissingPrerequisite(
+        f"Port {settings.port} is taken by {by}.", next="End that, or set ORAC_PORT to another port."
+    )
+
+
+@contextmanager
+def _ending() -> Iterator[None]:
+    """Makes SIGTERM an orderly end with exit status 0, once; the server handles it while it runs."""
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        sys.exit(0)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,314 @@
+"""The numbers of the service: what it adds to a measurement and to a prompt, and what it costs when it is idle."""
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import os
+import random
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import ProxyHandler, Request, build_opener
+
+import pytest
+
+from orac_bench.selfcheck.bare_client import bare_generate
+from orac_bench.selfcheck.known_server import MODEL, known_server
+from orac_bench.stats.compare import compare_pairs
+from tests.waiting import eventually
+
+ROOT = Path(__file__).parent.parent.parent
+OPEN = build_opener(ProxyHandler({})).open
+PAIRS = 12
+"""Runs over REST and in a shell, interleaved."""
+
+
+class Service:
+    """`orac serve` as a process, with a home and a store of its own."""
+
+    def __init__(self, folder, settings):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.folder = folder
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.environ = {
+            **os.environ,
+            "ORAC_HOME": str(folder / "home"),
+            "ORAC_DATABASE_URL": f"sqlite:///{folder}/orac.db",
+            "ORAC_PORT": str(self.port),
+            **settings,
+        }
+        self.started = time.perf_counter()
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "orac_bench.cli", "serve"],
+            cwd=ROOT,
+            env=self.environ,
+            stdout=subprocess.DEVNULL,
+            stderr=(folder / "serve.log").open("w"),
+        )
+        eventually(self.answers, within_s=30)
+        self.ready_s = time.perf_counter() - self.started
+
+    def answers(self):
+        with contextlib.suppress(OSError):
+            return self.get("/v1/health")
+        return None
+
+    def get(self, path):
+        with OPEN(self.url + path, timeout=60) as answer:
+            return json.load(answer)
+
+    def post(self, path, body):
+        request = Request(self.url + path, json.dumps(body).encode(), {"Content-Type": "application/json"})
+        try:
+            with OPEN(request, timeout=600) as answer:
+                return json.load(answer)
+        except HTTPError as error:
+            raise AssertionError(error.read().decode()) from error
+
+    def orac(self, *words):
+        command = [sys.executable, "-m", "orac_bench.cli", *words]
+        done = subprocess.run(command, cwd=ROOT, env=self.environ, capture_output=True, text=True, timeout=600)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def run(self, body):
+        """A run over REST, to its end; its document."""
+        run = self.post("/v1/runs", body)["id"]
+        eventually(lambda: self.get(f"/v1/runs/{run}")["run"]["status"] not in ("queued", "running"), within_s=600)
+        return self.get(f"/v1/runs/{run}?rounds=true")
+
+    def memory_b(self):
+        """Resident memory of the service alone, without its children."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return 1024 * next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS"))
+
+    def processor_s(self):
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@contextmanager
+def served(folder, settings):
+    folder.mkdir(exist_ok=True)
+    service = Service(folder, settings)
+    try:
+        yield service
+    finally:
+        service.process.send_signal(signal.SIGTERM)
+        service.process.wait(timeout=30)
+
+
+@pytest.fixture
+def sample(caller_settings, caller_environ):
+    """The sample model and the built Ollama, as `make bench` leaves them, or those that the caller names."""
+    folder = caller_environ.get("ORAC_MODELS_DIR") or str(caller_settings.sample_dir)
+    assert Path(folder).is_dir(), "Type `make bench` first: it fetches the sample model."
+    program = caller_environ.get("ORAC_OLLAMA_BIN") or str(caller_settings.built_ollama)
+    return {"ORAC_MODELS_DIR": folder, "ORAC_OLLAMA_BIN": program}
+
+
+@contextmanager
+def looked_at(service):
+    """An open page: its requests every two seconds, and the event stream of the run that is on."""
+    over = threading.Event()
+
+    def poll():
+        while not over.wait(2.0):
+            for path in ("/v1/health", "/v1/overview", "/v1/runs?limit=5"):
+                service.get(path)
+
+    def follow():
+        while not over.is_set():
+            run = service.get("/v1/health")["measuring"]
+            if run is None:
+                over.wait(0.2)
+                continue
+            with contextlib.suppress(OSError), OPEN(f"{service.url}/v1/runs/{run}/events", timeout=60) as stream:
+                for _ in stream:
+                    if over.is_set():
+                        break
+
+    threads = [threading.Thread(target=one) for one in (poll, follow)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+
+
+def rounds(document, metric):
+    (result,) = document["results"]
+    return [round["metrics"][metric] for round in result["rounds"] if round["counted"]]
+
+
+def test_a_run_over_rest_against_the_same_run_in_a_shell(promise, sample, tmp_path):
+    order, blocks = random.Random(7), []
+    with served(tmp_path / "service", sample) as service:
+        (model,) = [entry["name"] for entry in service.get("/v1/models")["models"]]
+
+        def over_rest():
+            with looked_at(service):
+                found = service.run({"models": [model], "suites": ["decode"], "rounds": 5, "warmup": 1})
+            return rounds(found, "decode_tokens_per_s")
+
+        def in_a_shell():
+            service.orac("bench", model, "--suite", "decode", "--rounds", "5", "--warmup", "1", "--json")
+            return rounds(service.orac("show", "latest", "--rounds", "--json"), "decode_tokens_per_s")
+
+        for _ in range(PAIRS):
+            if order.random() < 0.5:
+                blocks.append((in_a_shell(), over_rest()))
+            else:
+                rest = over_rest()
+                blocks.append((in_a_shell(), rest))
+    found = compare_pairs(blocks, better="higher")
+    promise(
+        f"decode rate of a run over REST, watched, over a shell's, {PAIRS} pairs of 5 rounds",
+        goal="0.99 (lower end)",
+        measured=f"{found.ratio:.3f} ({found.ci_low:.3f} to {found.ci_high:.3f})",
+        kept=found.ci_low >= 0.99,
+    )
+
+
+def test_the_first_token_over_rest_and_the_time_of_a_prompt(promise, tmp_path):
+    with known_server(ttft_s=0.2, token_s=0.02) as server:
+        settings = {"ORAC_OLLAMA_URL": server.url, "ORAC_TELEMETRY": "off"}
+        with served(tmp_path / "service", settings) as service:
+            with looked_at(service):
+                document = service.run({"suites": ["first_token"], "rounds": 10, "warmup": 1})
+            ttft_s = statistics.median(rounds(document, "ttft_s"))
+            ours, bare = [], []
+            for number in range(20):
+                body = {"model": MODEL, "prompt": f"{number} what is it?", "options": {"num_predict": 16}}
+                ours.append(service.post("/v1/prompt", body)["elapsed_ms"])
+                payload = {"model": MODEL, "prompt": f"{number} what was it?", "options": {"num_predict": 16}}
+                bare.append(bare_generate(server.url, payload).e2e_s * 1000)
+    promise(
+        "TTFT of a run over REST on a server of known timing, median of 10",
+        goal="within 1 ms",
+        measured=f"{(ttft_s - 0.2) * 1000:+.2f} ms",
+        kept=abs(ttft_s - 0.2) <= 0.001,
+    )
+    apart_ms = statistics.median(ours) - statistics.median(bare)
+    promise(
+        "elapsed_ms of a prompt against a bare client's, medians of 20",
+        goal="within 3 ms",
+        measured=f"{apart_ms:+.2f} ms",
+        kept=abs(apart_ms) <= 3,
+    )
+
+
+def test_what_an_idle_service_costs(promise, sample, tmp_path):
+    ready, mib = [], 2**20
+    for number in range(3):
+        with served(tmp_path / str(number), sample) as service:
+            ready.append(service.ready_s)
+    with served(tmp_path / "0", sample) as service:
+        (model,) = [entry["name"] for entry in service.get("/v1/models")["models"]]
+        before_b = service.memory_b()
+        since, spent = time.perf_counter(), service.processor_s()
+        time.sleep(30)
+        share = (service.processor_s() - spent) / (time.perf_counter() - since)
+        for _ in range(2):
+            service.run({"models": [model], "suites": ["first_token"], "rounds": 6, "warmup": 0})
+        service.get("/v1/compare?base=latest~1&candidate=latest")
+        after_b = service.memory_b()
+    promise(
+        "service ready, median of 3",
+        goal="1.5 s",
+        measured=f"{statistics.median(ready):.2f} s",
+        kept=statistics.median(ready) <= 1.5,
+    )
+    promise("idle memory", goal="100 MB", measured=f"{before_b / mib:.0f} MiB", kept=before_b <= 100 * mib)
+    promise(
+        "idle memory after two runs and a comparison",
+        goal="200 MB",
+        measured=f"{after_b / mib:.0f} MiB",
+        kept=after_b <= 200 * mib,
+    )
+    promise("idle processor, 30 s", goal="0.5 % of a core", measured=f"{share * 100:.2f} %", kept=share <= 0.005)
+
+
+def test_many_followers_and_many_requests(promise, sample, tmp_path):
+    """A minute of 200 requests a second beside 50 followers of a run that waits for its turn."""
+    mib = 2**20
+    with served(tmp_path / "service", sample) as service:
+        (model,) = [entry["name"] for entry in service.get("/v1/models")["models"]]
+        service.run({"models": [model], "suites": ["first_token"], "rounds": 6, "warmup": 0})
+        case = service.get("/v1/cases")["cases"][0]["case"]
+        with (tmp_path / "service" / "home" / "measure.lock").open("r+") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            run = service.post("/v1/runs", {"models": [model], "suites": ["first_token"]})["id"]
+            paths = [
+                *("/v1/health", "/v1/overview", "/v1/runs?limit=20", "/v1/cases", f"/v1/runs/{run}"),
+                f"/v1/history?case={case}&metric=ttft_s",
+            ]
+            warm = asyncio.run(load(service.port, run, paths, seconds=10))
+            before_b = service.memory_b()
+            took, errors = asyncio.run(load(service.port, run, paths, seconds=60))
+            after_b = service.memory_b()
+            service.post(f"/v1/runs/{run}/cancel", {})
+    p99_ms = statistics.quantiles(took, n=100)[98] * 1000
+    promise(
+        f"50 followers, {len(took)} requests in a minute: p99; errors",
+        goal="50 ms; 0",
+        measured=f"{p99_ms:.1f} ms; {errors + warm[1]}",
+        kept=p99_ms <= 50 and not errors,
+    )
+    promise(
+        "memory after that minute over before",
+        goal="flat",
+        measured=f"{(after_b - before_b) / mib:+.1f} MiB",
+        kept=after_b - before_b <= 2 * mib,
+    )
+
+
+async def load(port, run, paths, *, seconds, rate=200, followers=50):
+    """Times of the requests in s, from when each was due, and how many went wrong."""
+    streams = [asyncio.create_task(follow(port, run)) for _ in range(followers)]
+    clock = asyncio.get_running_loop().time
+    start, took, errors = clock(), [], 0
+    workers = 20
+
+    async def worker(number):
+        nonlocal errors
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for turn in range(number, seconds * rate, workers):
+            due = start + turn / rate
+            await asyncio.sleep(max(0.0, due - clock()))
+            writer.write(f"GET {paths[turn % len(paths)]} HTTP/1.1\r\nHost: localhost:{port}\r\n\r\n".encode())
+            head = await reader.readuntil(b"\r\n\r\n")
+            size = int(next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length"))[15:])
+            await reader.readexactly(size)
+            errors += b" 200 " not in head.split(b"\r\n")[0]
+            took.append(clock() - due)
+        writer.close()
+
+    await asyncio.gather(*(worker(number) for number in range(workers)))
+    for stream in streams:
+        stream.cancel()
+    ended = await asyncio.gather(*streams, return_exceptions=True)
+    return took, errors + sum(not isinstance(end, asyncio.CancelledError) for end in ended)
+
+
+async def follow(port, run):
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        writer.write(f"GET /v1/runs/{run}/events HTTP/1.1\r\nHost: localhost:{port}\r\n\r\n".encode())
+        while await reader.read(65536):
+            pass
+    finally:
+        writer.close()

@@ -1,0 +1,103 @@
+"""Every class of errors as a problem: its status, and nothing of this machine's places in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timezone
+
+import pytest
+
+from orac_bench import errors
+from orac_bench.api.problems import concealed, kind_of, problem
+from orac_bench.errors import Busy, Holder, OracError
+from orac_bench.settings import Settings, read_settings
+
+STATUSES = {
+    "UnknownModel": 404,
+    "UnknownRun": 404,
+    "UnknownCase": 404,
+    "UnknownBaseline": 404,
+    "KeyReused": 422,
+    "RunOver": 409,
+    "RunMeasuring": 409,
+    "RunNamed": 409,
+    "SettingError": 422,
+    "UsageError": 422,
+    "Busy": 409,
+    "NoModels": 503,
+    "NoOllama": 503,
+    "MissingPrerequisite": 503,
+    "BadModel": 409,
+    "DoesNotFit": 409,
+    "ModelError": 409,
+    "OllamaUnreachable": 502,
+    "OllamaStartFailed": 502,
+    "OllamaCrowded": 503,
+    "OllamaSilent": 504,
+    "OllamaRefused": 502,
+    "OllamaGarbled": 502,
+    "OllamaError": 502,
+    "StoreMissing": 500,
+    "StoreForeign": 500,
+    "StoreNewer": 500,
+    "StoreLocked": 503,
+    "StoreReadOnly": 500,
+    "StoreFull": 507,
+    "StoreError": 500,
+    "OracError": 500,
+}
+
+
+def test_every_class_of_errors_has_its_status() -> None:
+    assert {kind.__name__: kind_of(kind("it went wrong")).status for kind in classes(OracError)} == STATUSES
+
+
+@pytest.mark.parametrize("kind", STATUSES)
+def test_no_problem_names_a_place_of_this_machine(kind: str) -> None:
+    said = (
+        "It failed at /srv/secret/orac.db and /srv/home/ollama/serve.log and /srv/gguf/a.gguf and /opt/else/where.txt "
+        "and http://internal.example:11434/api/ps."
+    )
+    told = problem(getattr(errors, kind)(said, next="Look at /srv/home/ollama/serve.log."), settings())
+    assert [place for place in ("srv", "opt/", "internal", "secret/") if place in told.model_dump_json()] == []
+
+
+def test_what_is_concealed_is_told_by_its_meaning() -> None:
+    said = "There is no run x in /srv/secret/orac.db; see /srv/home/runs/x/log.txt, POST /v1/runs and /api/generate."
+    assert concealed(said, settings()) == (
+        "There is no run x in the store; see ORAC_HOME/runs/x/log.txt, POST /v1/runs and /api/generate."
+    )
+
+
+def test_a_busy_machine_tells_with_what_and_how_long() -> None:
+    over = datetime(2026, 11, 22, 12, 30, tzinfo=timezone.utc)
+    holder = Holder(
+        pid=7, what="a run", since="2026-11-22T12:00:00Z", run="20261122-1", cases_done=2, cases=8, likely_over=over
+    )
+    assert problem(Busy("It is measuring.", next="Wait.", holder=holder), settings()).model_dump() == {
+        "type": "/docs#busy",
+        "title": "The machine is measuring",
+        "status": 409,
+        "detail": "It is measuring.",
+        "next": "Wait for it, or cancel that run.",
+        "run": "20261122-1",
+        "progress": {"cases_done": 2, "cases": 8},
+        "likely_over": "2026-11-22T12:30:00Z",
+    }
+
+
+def settings() -> Settings:
+    environ = {
+        "HOME": "/home/a",
+        "ORAC_HOME": "/srv/home",
+        "ORAC_MODELS_DIR": "/srv/gguf",
+        "ORAC_DATABASE_URL": "sqlite:////srv/secret/orac.db",
+        "ORAC_OLLAMA_URL": "http://internal.example:11434",
+    }
+    return read_settings(environ)
+
+
+def classes(kind: type[OracError]) -> Iterator[type[OracError]]:
+    yield kind
+    for below in kind.__subclasses__():
+        yield from classes(below)

@@ -1,0 +1,240 @@
+"""The calls about runs: what is queued, what is refused, what is shown; nothing is measured here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from orac_bench.lock import measuring_alone
+from orac_bench.records import Status
+from orac_bench.store.document import document
+from orac_bench.store.store import open_store
+from tests.builders import NOON, a_case, a_round, a_run, a_workload, later
+from tests.service import Service, running_service
+
+QUIET = {"ORAC_OLLAMA_BIN": "/nowhere/ollama"}
+
+
+@pytest.fixture(scope="module")
+def service(tiny_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service whose machine is measuring all the time, so that what is queued stays so."""
+    folder = tmp_path_factory.mktemp("runs")
+    lock = folder / "home" / "measure.lock"
+    with (
+        measuring_alone(lock, what="a colleague's run", waiting=None) as turn,
+        running_service(folder, models=tiny_models, **QUIET) as started,
+    ):
+        turn.tell(run="shell", cases_done=1, cases=4, likely_over=datetime(2026, 11, 22, 13, 0, tzinfo=timezone.utc))
+        fill(started)
+        yield started
+
+
+def fill(service: Service) -> None:
+    """A shell's run that this process measures, and two that are done: one of phi-2, one that told nothing."""
+    with open_store(service.database, write=True) as store:
+        store.add_run(a_run(id="first", started=later(-7200)))
+        case = a_case(suite="decode", model="phi-2", workload=a_workload(output_tokens=128))
+        result = store.begin_result("first", case, planned=2, position=0)
+        for index in range(2):
+            store.add_round(result, a_round(index=index), headlines=("decode_tokens_per_s",))
+        store.close_result(result, status=Status.DONE)
+        store.update_run("first", status=Status.DONE, ended=later(-7000))
+        store.take_in([(a_run(id="other-board", started=later(-3600), status=Status.DONE, ended=NOON), ())])
+        store.add_run(a_run(id="shell", note="mine"), pid=os.getpid(), cases=4)
+
+
+def asked(service: Service, **wish: object) -> str:
+    """The id of a run that was queued just now."""
+    answer = service.post("/v1/runs", wish)
+    assert answer.status == 202, answer.body
+    found: str = answer.json["id"]
+    return found
+
+
+def waiting(service: Service) -> list[str]:
+    return [run["id"] for run in service.get("/v1/runs").json["runs"] if run["status"] == "queued"]
+
+
+def within(part: Any, whole: Any) -> bool:
+    """Whether all of a document is in another one, which may tell more."""
+    if isinstance(part, dict):
+        return isinstance(whole, dict) and all(key in whole and within(part[key], whole[key]) for key in part)
+    if isinstance(part, list):
+        return isinstance(whole, list) and all(map(within, part, whole)) and len(part) == len(whole)
+    return bool(part == whole)
+
+
+@pytest.fixture(autouse=True)
+def empty_queue(service: Service) -> Iterator[None]:
+    yield
+    for run in service.get("/v1/runs").json["runs"]:
+        if run["trigger"] == "rest":
+            service.delete(f"/v1/runs/{run['id']}")
+
+
+def test_a_run_is_queued_shown_cancelled_and_deleted(service: Service) -> None:
+    answer = service.post("/v1/runs", {"models": ["phi2"], "suites": ["decode"], "rounds": 3, "note": "a fan"})
+    run = answer.json["id"]
+    assert (answer.status, answer.headers["location"]) == (202, f"/v1/runs/{run}")
+    assert answer.json == {"id": run, "status": "queued", "position": 0}
+    second = asked(service)
+
+    listed = service.get("/v1/runs?limit=2").json
+    assert [(one["id"], one["position"], one["note"]) for one in listed["runs"]] == [
+        (second, 1, None),
+        (run, 0, "a fan"),
+    ]
+    assert listed["next"] == run
+    shown = service.get(answer.headers["location"]).json
+    assert (shown["run"]["status"], shown["run"]["trigger"], shown["conditions"]) == ("queued", "rest", None)
+
+    gone = service.post(f"/v1/runs/{run}/cancel")
+    assert (gone.status, gone.json) == (202, {"id": run, "status": "cancelled"})
+    again = service.post(f"/v1/runs/{run}/cancel")
+    assert (again.status, again.problem["type"]) == (409, "/docs#run_over")
+    assert [event["event"] for event in service.events("GET", f"/v1/runs/{run}/events")] == ["queued", "cancelled"]
+    assert service.delete(f"/v1/runs/{run}").status == 204
+    assert service.get(f"/v1/runs/{run}").problem["title"] == "No such run"
+
+
+@pytest.mark.parametrize(
+    ("wish", "status", "says"),
+    [
+        ({"models": ["phi-3"]}, 404, "Near names: phi-2"),
+        ({"models": ["--help"]}, 422, "body.models.0"),
+        ({"models": ["phi-2\x00"]}, 422, "body.models.0"),
+        ({"models": "phi-2"}, 422, "body.models"),
+        ({"suites": ["decoed"]}, 422, "There is no suite 'decoed'"),
+        ({"suites": ["prompt"]}, 422, ""),
+        ({"rounds": 0}, 422, "body.rounds"),
+        ({"rounds": "3"}, 422, "body.rounds"),
+        ({"rounds": True}, 422, "body.rounds"),
+        ({"warmup": -1}, 422, "body.warmup"),
+        ({"output_tokens": 100_000}, 422, "Nothing would be measured"),
+        ({"prompt_tokens": [64, 0]}, 422, "body.prompt_tokens"),
+        ({"time_limit_s": 1e9}, 422, "body.time_limit_s"),
+        ({"variants": ["no equals sign"]}, 422, "body.variants.0"),
+        ({"precision": "much"}, 422, "body.precision"),
+        ({"note": "x" * 1001}, 422, "body.note"),
+        ({"prompt_file": "/etc/passwd"}, 422, "body.prompt_file"),
+        ([], 422, "body"),
+    ],
+)
+def test_a_wrong_wish_is_refused_before_it_is_queued(service: Service, wish: object, status: int, says: str) -> None:
+    answer = service.post("/v1/runs", wish)
+    assert (answer.status, waiting(service)) == (status, [])
+    assert says in answer.problem["detail"]
+
+
+def test_the_same_key_brings_the_same_run_and_another_body_under_it_is_refused(service: Service) -> None:
+    headers = {"Idempotency-Key": "monday"}
+    first = service.post("/v1/runs", {"models": ["phi-2"]}, headers=headers)
+    again = service.post("/v1/runs", {"models": ["phi-2"]}, headers=headers)
+    assert (first.status, again.status) == (202, 202)
+    assert again.json["id"] == first.json["id"]
+    assert again.headers["location"] == first.headers["location"]
+    other = service.post("/v1/runs", {"models": ["pythia-70m"]}, headers=headers)
+    assert (other.status, other.problem["type"]) == (422, "/docs#key_reused")
+    assert waiting(service) == [first.json["id"]]
+
+
+def test_a_dry_run_tells_how_long_it_would_take_and_queues_nothing(service: Service) -> None:
+    answer = service.post("/v1/runs?dry=true", {"models": ["phi-2"], "suites": ["decode"], "rounds": 2, "warmup": 0})
+    assert (answer.status, waiting(service)) == (200, [])
+    (case,) = answer.json["cases"]
+    assert (case["model"], case["suite"], case["workload"], case["rounds"]) == ("phi-2", "decode", "64 → 128", 2)
+    assert answer.json["estimate_s"] == case["estimate_s"] > 0
+
+
+def test_runs_come_in_pages_newest_first(service: Service) -> None:
+    page = service.get("/v1/runs?limit=2").json
+    assert ([run["id"] for run in page["runs"]], page["next"]) == (["shell", "other-board"], "other-board")
+    rest = service.get(f"/v1/runs?limit=2&before={page['next']}").json
+    assert ([run["id"] for run in rest["runs"]], rest["next"]) == (["first"], None)
+    assert service.get("/v1/runs?limit=0").status == 422
+    assert service.get("/v1/runs?before=nobody").status == 404
+
+
+def test_a_shells_run_is_listed_with_how_far_it_is_and_is_not_deleted(service: Service) -> None:
+    (run,) = service.get("/v1/runs?limit=1").json["runs"]
+    assert run == {
+        "id": "shell",
+        "status": "running",
+        "started": "2026-11-22T12:00:00.000000Z",
+        "ended": None,
+        "trigger": "pytest",
+        "note": "mine",
+        "models": [],
+        "progress": {"rounds_done": 0, "rounds_planned": 0, "cases_done": 0, "cases_planned": 4},
+        "position": None,
+        "likely_over": "2026-11-22T13:00:00.000000Z",
+    }
+    refused = service.delete("/v1/runs/shell")
+    assert (refused.status, refused.problem["type"]) == (409, "/docs#run_measuring")
+
+
+def test_a_run_is_shown_as_the_command_shows_it(service: Service) -> None:
+    with open_store(service.database, write=False) as store:
+        run, results = store.run("first"), store.results("first", rounds=True)
+    short, whole = (service.get(f"/v1/runs/first{query}").json for query in ("", "?rounds=true"))
+    assert within(document(run, results, rounds=False), short)
+    assert within(document(run, results, rounds=True), whole)
+    assert "rounds" not in short["results"][0]
+    assert service.get("/v1/runs/latest~2").json == short
+
+
+def test_events_are_resumed_where_a_follower_stopped(service: Service) -> None:
+    path = "/v1/runs/first/events"
+    told = [(one["id"], one["event"]) for one in service.events("GET", path)]
+    assert told == [("1", "started"), ("2", "case"), ("3", "round"), ("4", "round"), ("5", "done")]
+    rest = service.events("GET", path, headers={"Last-Event-ID": "3"})
+    assert [(one["id"], one["event"]) for one in rest] == told[3:]
+    assert [one["id"] for one in service.events("GET", f"{path}?after=4")] == ["5"]
+    assert service.get(path, headers={"Last-Event-ID": "5"}).status == 204
+    (only,) = service.events("GET", "/v1/runs/other-board/events")
+    assert (only["event"], "id" in only) == ("done", False)
+    assert service.get("/v1/runs/nobody/events").problem["status"] == 404
+
+
+def test_chunks_are_told_in_seconds_after_the_request(service: Service) -> None:
+    case = service.get("/v1/runs/first").json["results"][0]["case"]["key"]
+    path = f"/v1/runs/first/results/{quote(case)}/rounds"
+    assert service.get(f"{path}/1/chunks").json == {"t_s": [0.2, 0.22, 0.24]}
+    assert service.get(f"{path}/1/chunks?phase=warmup").status == 404
+    assert service.get(f"{path}/9/chunks").status == 404
+    assert service.get(f"{path}/-1/chunks").status == 422
+
+
+def test_a_log_is_shown_from_its_end_without_places_and_without_what_a_terminal_acts_on(service: Service) -> None:
+    assert service.get("/v1/runs/first/log").body == b""
+    folder = service.home / "runs" / "first"
+    folder.mkdir(parents=True)
+    (folder / "log.txt").write_bytes(
+        b"old\n" * 300_000 + f"\x1b[31mred\x1b[0m\x07 in {service.home}/x\n\xff last\n".encode("latin-1")
+    )
+    answer = service.get("/v1/runs/first/log?tail=2")
+    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+    assert answer.body.decode() == "red in ORAC_HOME/x\n\ufffd last\n"
+    assert len(service.get("/v1/runs/first/log?tail=10000").body) == 9_998 * 4 + len(answer.body)
+
+
+def test_a_waiting_benchmark_is_refused_while_something_else_is_measured(service: Service) -> None:
+    told = service.post("/v1/benchmark", {"models": ["phi-2"]})
+    assert told.status == 409
+    assert (told.problem["run"], told.problem["progress"], told.problem["likely_over"]) == (
+        "shell",
+        {"cases_done": 1, "cases": 4},
+        "2026-11-22T13:00:00Z",
+    )
+    assert waiting(service) == []
+
+
+@pytest.mark.parametrize("body", [{"rounds": 101}, {"models": ["-x"]}, {"prompt": 5}, {"seed": 1}])
+def test_a_wrong_benchmark_is_refused(service: Service, body: object) -> None:
+    assert service.post("/v1/benchmark", body).problem["status"] == 422

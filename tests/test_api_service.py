@@ -1,0 +1,172 @@
+"""The service as a process: how it begins, who may run beside it, and how it ends."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from orac_bench.announcement import read_announcement
+from orac_bench.settings import read_settings
+from tests.fakes.fake_ollama import FakeOllama, answer, json_reply, pieces, stream
+from tests.service import CHECKOUT, PATIENCE_S, Service, answers, free_port, running_service
+from tests.waiting import eventually
+
+ROUTES = {
+    "GET /api/version": [json_reply({"version": "0.11.4"})],
+    "GET /api/tags": [json_reply({"models": [{"name": "tiny:latest", "digest": "a" * 64, "size": 1}]})],
+    "GET /api/ps": [json_reply({"models": [{"name": "tiny:latest", "size": 1000, "size_vram": 0}]})],
+    "POST /api/show": [json_reply({"model_info": {}})],
+    "POST /api/generate": [stream(answer(["a", "b"]))],
+}
+
+
+@pytest.mark.parametrize("same", ["port", "home", "store"])
+def test_a_second_service_is_refused_with_the_process_of_the_first(tmp_path: Path, same: str) -> None:
+    with serving(tmp_path / "first") as (first, _):
+        second = {
+            "ORAC_HOME": str(first.home if same == "home" else tmp_path / "home"),
+            "ORAC_DATABASE_URL": first.database if same == "store" else f"sqlite:///{tmp_path}/second.db",
+            "ORAC_PORT": str(first.port if same == "port" else free_port()),
+            "ORAC_OLLAMA_URL": first.settings["ORAC_OLLAMA_URL"],
+        }
+        done = orac("serve", **second)
+        assert done.returncode == 2
+        assert f"(process {first.process.pid})" in done.stderr
+        assert "Traceback" not in done.stderr
+        assert first.get("/v1/health").status == 200
+
+
+def test_a_wrong_host_and_a_forbidden_port_are_told_with_what_to_do(tmp_path: Path) -> None:
+    done = orac("serve", ORAC_HOST="no.such.host.invalid", ORAC_HOME=str(tmp_path))
+    assert (done.returncode, "Set ORAC_HOST=127.0.0.1" in done.stderr, "Traceback" in done.stderr) == (2, True, False)
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_told_to_end_it_ends_with_status_0_though_somebody_waits_for_an_answer(
+    tmp_path: Path, *, streamed: bool
+) -> None:
+    with serving(tmp_path) as (service, fake):
+        fake.play({"POST /api/generate": [pieces([(120.0, b"late")])]})
+        with closing(http.client.HTTPConnection("127.0.0.1", service.port, timeout=60)) as connection:
+            body = json.dumps({"model": "tiny", "prompt": "Why?", "stream": streamed})
+            connection.request("POST", "/v1/prompt", body=body, headers={"Content-Type": "application/json"})
+            eventually(lambda: fake.asked("POST /api/generate"))
+            service.process.send_signal(signal.SIGTERM)
+            began = time.monotonic()
+            response = connection.getresponse()
+            told = response.read()
+            assert service.process.wait(timeout=30) == 0
+        assert time.monotonic() - began < 10
+        assert b"Ollama broke off" in told
+        assert "Traceback" not in service.log
+        assert (service.home / "service.lock").read_text() == ""
+
+
+def test_ctrl_c_ends_it_with_status_130(tmp_path: Path) -> None:
+    with serving(tmp_path) as (service, _):
+        assert service.end(signal.SIGINT) == 130
+        assert "Traceback" not in service.log
+
+
+def test_after_a_kill_the_next_one_begins_at_once(tmp_path: Path) -> None:
+    with serving(tmp_path) as (service, _):
+        assert service.end(signal.SIGKILL) == -signal.SIGKILL
+        with serving(tmp_path) as (again, _):
+            assert again.get("/v1/health").status == 200
+
+
+def test_any_server_can_run_it_by_its_factory(tmp_path: Path) -> None:
+    port = free_port()
+    with FakeOllama(ROUTES) as fake:
+        environ = {
+            **os.environ,
+            "ORAC_HOME": str(tmp_path / "home"),
+            "ORAC_DATABASE_URL": f"sqlite:///{tmp_path}/orac.db",
+            "ORAC_OLLAMA_URL": fake.url,
+        }
+        command = ["-m", "uvicorn", "--factory", "orac_bench.api.app:create_app", "--port", str(port)]
+        with subprocess.Popen([sys.executable, *command], cwd=CHECKOUT, env=environ, stderr=subprocess.PIPE) as process:
+            try:
+                eventually(lambda: answers(port), within_s=PATIENCE_S)
+            finally:
+                process.terminate()
+                said = b"" if process.stderr is None else process.stderr.read()
+        assert b"Traceback" not in said
+
+
+def test_without_an_ollama_it_is_degraded_and_says_what_to_do(tmp_path: Path) -> None:
+    binary = tmp_path / "ollama"
+    binary.write_text("#!/bin/sh\n[ $1 = serve ] || exec echo ollama version is 0.11.4\necho broken\nexit 3\n")
+    binary.chmod(0o755)
+    (tmp_path / "models").mkdir()
+    with running_service(tmp_path, models=tmp_path / "models", ollama=binary) as service:
+        told = eventually(lambda: _down(service))
+        assert told["status"] == "degraded"
+        assert told["warnings"] == [
+            "Ollama could not be started: Ollama ended, or was not ready in time. "
+            "Look at the service's log, or type `orac doctor` on that machine.",
+            "No model can be used. Put GGUF files into the folder that ORAC_MODELS_DIR names.",
+        ]
+        assert told["missing"]["versions.ollama"] == "it does not answer"
+        assert service.get("/v1/models").json == {"models": []}
+        assert service.post("/v1/prompt", {"model": "tiny", "prompt": "a"}).status == 503  # no models
+        assert "broken" in service.log  # the whole message, for who may read it
+        assert service.get("/metrics").body.count(b"orac_ollama_up 0.0") == 1
+
+
+def test_an_external_ollama_that_is_not_there_is_told_and_nothing_is_started_in_its_place(tmp_path: Path) -> None:
+    with running_service(tmp_path, ORAC_OLLAMA_URL="http://127.0.0.1:1") as service:
+        eventually(lambda: service.get("/v1/health").json["missing"].get("versions.ollama") == "it does not answer")
+        got = service.post("/v1/models/tiny/load")
+        assert (got.status, got.problem["type"]) == (502, "/docs#ollama_unreachable")
+        assert "127.0.0.1" not in got.body.decode()
+        assert not (service.home / "ollama").exists()
+
+
+def test_with_a_token_what_changes_something_needs_it_and_reading_does_not(tmp_path: Path) -> None:
+    with serving(tmp_path, ORAC_TOKEN="secret") as (service, _):
+        refused = service.post("/v1/models/tiny/load")
+        assert (refused.status, refused.headers["www-authenticate"]) == (401, "Bearer")
+        assert refused.problem["type"] == "/docs#unauthorized"
+        assert service.post("/v1/models/tiny/load", headers={"Authorization": "Bearer secret"}).status == 200
+        assert service.get("/v1/models").status == 200
+
+
+def test_nothing_is_announced_where_the_ollama_is_somebody_else_s(tmp_path: Path) -> None:
+    with serving(tmp_path) as (service, _):
+        assert read_announcement(read_settings({**service.settings, "HOME": str(tmp_path)})) is None
+
+
+@contextmanager
+def serving(folder: Path, **settings: str) -> Iterator[tuple[Service, FakeOllama]]:
+    with FakeOllama(ROUTES) as fake:
+        with running_service(folder, ORAC_OLLAMA_URL=fake.url, **settings) as service:
+            service.ready()
+            yield service, fake
+
+
+def orac(*words: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "orac_bench.cli", *words],
+        cwd=CHECKOUT,
+        env={**os.environ, **settings},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+
+
+def _down(service: Service) -> dict[str, object] | None:
+    told: dict[str, object] = service.get("/v1/health").json
+    return told if "could not be started" in str(told["warnings"]) else None

@@ -1,0 +1,301 @@
+"""The queue's worker, with processes that behave as runs should and as they should not."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from orac_bench.api.child import Patience
+from orac_bench.api.jobs import Jobs
+from orac_bench.api.said import last_words
+from orac_bench.errors import Busy, KeyReused, RunOver
+from orac_bench.lock import measuring_alone
+from orac_bench.records import Json, Run, Status
+from orac_bench.store.store import Store, open_store
+from tests.builders import a_run
+from tests.waiting import eventually, running
+
+FAKE = Path(__file__).parent / "fakes" / "fake_run.py"
+QUICK = Patience(after_interrupt_s=0.3, after_terminate_s=0.3)
+ROUNDS = [(suite, index) for suite in ("first_token", "decode") for index in range(2)]
+
+
+@dataclass
+class Service:
+    """A store, and the workers that were opened on it one after the other."""
+
+    folder: Path
+    store: Store
+    told: list[tuple[str, Mapping[str, Json] | None]] = field(default_factory=list)
+
+    @property
+    def database(self) -> str:
+        return f"sqlite:///{self.folder}/orac.db"
+
+    @property
+    def lock(self) -> Path:
+        return self.folder / "measure.lock"
+
+    @contextmanager
+    def jobs(self, *, patience: Patience = QUICK) -> Iterator[Jobs]:
+        def command(run_id: str, wish: Mapping[str, Json]) -> list[str]:
+            return [sys.executable, str(FAKE), str(wish["how"]), self.database, run_id]
+
+        with Jobs(
+            self.store,
+            home=self.folder,
+            environ={**os.environ, "PYTHONPATH": str(FAKE.parent.parent.parent)},
+            told=lambda run_id, said: self.told.append((run_id, said)),
+            command=command,
+            again=lambda run_id: command(run_id, self.store.request(run_id) or {}),
+            patience=patience,
+            pauses_s=(0.0,),
+        ) as jobs:
+            yield jobs
+
+    def queued(self, jobs: Jobs, how: str, run_id: str = "first") -> Run:
+        return jobs.enqueue(queued_run(run_id), {"how": how})
+
+    def stands(self, run_id: str = "first") -> Status:
+        return self.store.run(run_id).status
+
+    def ends(self, *statuses: Status, run_id: str = "first") -> None:
+        eventually(lambda: self.stands(run_id) in statuses)
+
+    def kinds(self, run_id: str = "first") -> list[str]:
+        return [event.kind for event in self.store.events(run_id)]
+
+    def rounds(self, run_id: str = "first") -> list[tuple[str, int]]:
+        results = self.store.results(run_id, rounds=True)
+        return [(result.case.suite, one.index) for result in results for one in result.rounds]
+
+    def says(self, text: str) -> int:
+        """The process of the run that is running now, once it has told that."""
+        eventually(lambda: any(said and said.get("text") == text for _, said in self.told))
+        ((_, pid),) = self.store.running()
+        assert pid is not None
+        return pid
+
+
+def queued_run(run_id: str) -> Run:
+    return a_run(id=run_id, status=Status.QUEUED, trigger="rest")
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Service]:
+    with open_store(f"sqlite:///{tmp_path}/orac.db", write=True) as store:
+        yield Service(folder=tmp_path, store=store)
+    assert [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()] == []
+
+
+def test_a_queued_run_is_measured_in_a_process_of_its_own_which_is_heard(service: Service) -> None:
+    with service.jobs() as jobs:
+        service.queued(jobs, "sound")
+        service.ends(Status.DONE)
+    assert service.kinds() == ["queued", "started", "case", "round", "round", "case", "round", "round", "done"]
+    assert [said["index"] for _, said in service.told if said and said["kind"] == "round"] == [0, 1, 0, 1]
+    assert (service.folder / "runs" / "first" / "log.txt").read_text() == "orac: it is told to be sound\n"
+
+
+def test_runs_are_measured_one_at_a_time_in_the_order_in_which_they_were_asked_for(service: Service) -> None:
+    with service.jobs() as jobs:
+        for name in ("first", "second", "third"):
+            service.queued(jobs, "sound", name)
+        assert [service.store.position(name) for name in ("first", "second", "third")][1:] in ([1, 2], [0, 1])
+        for name in ("first", "second", "third"):
+            service.ends(Status.DONE, run_id=name)
+    first, second, third = (service.store.results(name, rounds=False) for name in ("first", "second", "third"))
+    ends = [(results[0].started, results[-1].ended) for results in (first, second, third)]
+    assert all(before[1] < after[0] for before, after in pairwise(ends) if before[1] and after[0])
+
+
+def test_a_run_waits_while_a_shell_measures(service: Service) -> None:
+    with measuring_alone(service.lock, what="a colleague's run", waiting=None), service.jobs() as jobs:
+        service.queued(jobs, "sound")
+        busy = jobs.busy()
+        assert busy is not None
+        assert busy.holder is not None
+        assert busy.holder.what == "a colleague's run"
+        assert jobs.present is None
+    assert service.kinds() == ["queued"]
+    with service.jobs():
+        service.ends(Status.DONE)
+
+
+def test_the_same_key_brings_the_first_run_again_and_another_wish_under_it_is_refused(service: Service) -> None:
+    with service.jobs() as jobs:
+        first = jobs.enqueue(queued_run("first"), {"how": "sound"}, key="k")
+        again = jobs.enqueue(queued_run("second"), {"how": "sound"}, key="k")
+        assert (first.id, again.id) == ("first", "first")
+        with pytest.raises(KeyReused):
+            jobs.enqueue(queued_run("third"), {"how": "loud"}, key="k")
+        service.ends(Status.DONE)
+        assert jobs.enqueue(queued_run("fourth"), {"how": "sound"}, key="k").id == "first"
+    assert [line.id for line in service.store.runs()] == ["first"]
+
+
+def test_who_wants_the_machine_alone_is_told_what_is_before_it(service: Service) -> None:
+    with service.jobs() as jobs:
+        service.queued(jobs, "slow")
+        service.says("ready")
+        with pytest.raises(Busy) as told:
+            jobs.enqueue(queued_run("second"), {"how": "sound"}, alone=True)
+        assert told.value.holder is not None
+        assert told.value.holder.run == "first"
+        jobs.cancel("first")
+        service.ends(Status.CANCELLED)
+        eventually(lambda: jobs.busy() is None)
+        jobs.enqueue(queued_run("third"), {"how": "sound"}, alone=True)
+        service.ends(Status.DONE, run_id="third")
+
+
+def test_a_cancelled_run_ends_in_order_and_does_not_come_back(service: Service) -> None:
+    with service.jobs() as jobs:
+        service.queued(jobs, "slow")
+        service.says("ready")
+        assert jobs.cancel("first") is Status.RUNNING
+        service.ends(Status.CANCELLED)
+        with pytest.raises(RunOver):
+            jobs.cancel("first")
+    assert service.kinds() == ["queued", "started", "cancelled"]
+    with service.jobs() as jobs:
+        service.queued(jobs, "sound", "second")
+        service.ends(Status.DONE, run_id="second")
+    assert service.stands() is Status.CANCELLED
+
+
+def test_a_process_that_does_not_listen_is_killed_with_its_group(service: Service) -> None:
+    with service.jobs() as jobs:
+        service.queued(jobs, "deaf")
+        pid = service.says("ready")
+        jobs.cancel("first")
+        service.ends(Status.CANCELLED)
+        assert not running(pid)
+
+
+def test_a_queued_run_is_cancelled_at_once(service: Service) -> None:
+    with service.jobs() as jobs:
+        service.queued(jobs, "slow")
+        service.queued(jobs, "sound", "second")
+        service.says("ready")
+        assert jobs.cancel("second") is Status.CANCELLED
+        jobs.cancel("first")
+        service.ends(Status.CANCELLED)
+    assert service.kinds("second") == ["queued", "cancelled"]
+
+
+def test_a_run_whose_process_is_killed_goes_on_at_its_first_unfinished_case(service: Service) -> None:
+    with service.jobs() as jobs:
+        service.queued(jobs, "killed in its second case")
+        service.ends(Status.DONE)
+    assert service.kinds().count("interrupted") == 1
+    assert service.rounds() == ROUNDS
+
+
+def test_a_run_is_lost_when_its_process_was_started_three_times_for_nothing(service: Service) -> None:
+    with service.jobs() as jobs:
+        service.queued(jobs, "killed")
+        service.ends(Status.LOST)
+    assert service.kinds() == ["queued", *["started", "interrupted"] * 3, "lost"]
+    assert service.store.run("first").error == (
+        "its process was started 3 times without finishing a case; it said at last: it is told to be killed"
+    )
+
+
+def test_a_finished_case_gives_a_run_three_more_starts(service: Service) -> None:
+    with service.jobs() as jobs:
+        service.queued(jobs, "killed again and again in its second case")
+        service.ends(Status.LOST)
+    assert service.kinds().count("started") == 4  # the first of them finished a case
+    assert service.rounds() == ROUNDS[:2]
+
+
+def test_a_run_that_cannot_begin_has_failed_with_what_its_process_said(service: Service) -> None:
+    with service.jobs() as jobs:
+        service.queued(jobs, "refused")
+        service.ends(Status.FAILED)
+        service.queued(jobs, "absent", "second")
+        service.ends(Status.LOST, run_id="second")
+    assert service.store.run("first").error == "the model is gone"
+    assert service.kinds() == ["queued", "failed"]
+    assert service.kinds("second") == ["queued", "lost"]
+
+
+def test_what_is_no_line_of_orac_on_the_pipe_costs_nothing(service: Service) -> None:
+    with service.jobs() as jobs:
+        service.queued(jobs, "loud")
+        service.ends(Status.DONE)
+    said = [said["kind"] for _, said in service.told if said]
+    assert said == [*["round"] * 4, "reading"]
+
+
+def test_a_service_that_ends_interrupts_its_run_and_the_next_one_goes_on_with_it(service: Service) -> None:
+    with service.jobs() as jobs:
+        service.queued(jobs, "slow")
+        pid = service.says("ready")
+    assert not running(pid)
+    assert (service.stands(), service.kinds()) == (Status.INTERRUPTED, ["queued", "started", "interrupted"])
+    service.told.clear()
+    with service.jobs() as jobs:
+        service.says("ready")
+        assert service.kinds()[3:] == ["started"]
+        jobs.cancel("first")
+        service.ends(Status.CANCELLED)
+
+
+def test_a_service_that_comes_back_ends_the_process_that_outlived_the_one_before(service: Service) -> None:
+    service.store.enqueue(queued_run("first"), request={"how": "sound"})
+    reading, writing = os.pipe()
+    orphan = subprocess.Popen(
+        [sys.executable, str(FAKE), "deaf", service.database, "first", "--claim=first"],
+        env={**os.environ, "ORAC_EVENTS_FD": str(writing), "PYTHONPATH": str(FAKE.parent.parent.parent)},
+        pass_fds=(writing,),
+        start_new_session=True,
+    )
+    try:
+        with os.fdopen(reading, "rb") as lines:
+            assert json.loads(lines.readline())["text"] == "ready"
+            collector = threading.Thread(target=orphan.wait)  # init, which an orphan would have
+            collector.start()
+            with service.jobs():
+                service.ends(Status.DONE)
+            collector.join()
+    finally:
+        orphan.kill()
+        os.close(writing)
+    assert orphan.returncode == -signal.SIGKILL
+    assert service.kinds()[:5] == ["queued", "started", "interrupted", "started", "case"]
+    assert service.rounds() == ROUNDS
+
+
+def test_a_shells_interrupted_run_is_left_to_its_person(service: Service) -> None:
+    service.store.add_run(a_run(id="shell", trigger="orac"), pid=None)
+    with service.jobs() as jobs:
+        service.queued(jobs, "sound")
+        service.ends(Status.DONE)
+    assert service.kinds("shell") == ["started", "interrupted"]
+
+
+@pytest.mark.parametrize(
+    ("printed", "words"),
+    [
+        (b"orac: first\norac: the model is gone\n  next: look\n", "the model is gone"),
+        (b"Traceback:\nModuleNotFoundError: No module named 'x'\n", "ModuleNotFoundError: No module named 'x'"),
+        (b"[1/2] phi-2 decode\n", None),
+        (b"", None),
+    ],
+)
+def test_the_last_words_of_a_process_are_its_last_error(tmp_path: Path, printed: bytes, words: str | None) -> None:
+    (tmp_path / "log.txt").write_bytes(printed)
+    assert last_words(tmp_path / "log.txt") == words
