@@ -1,0 +1,83 @@
+// Calls of the service. What it refuses is a Problem; where it does not answer, Unreachable.
+
+import { tokenAsked } from "./token.js";
+
+const TOKEN = "orac.token";
+
+/** What the service said went wrong: `detail`, and `next`, what to do about it. */
+export class Problem extends Error {
+  constructor(status, told) {
+    super(told.detail || told.title || `The service answered ${status}.`);
+    this.status = status;
+    this.title = told.title ?? "This failed";
+    this.next = told.next ?? null;
+    this.told = told;
+  }
+}
+
+/** The service did not answer at all. */
+export class Unreachable extends Error {
+  constructor() {
+    super("The service does not answer.");
+  }
+}
+
+/** The JSON that GET `path` answers. */
+export async function read(path, { signal } = {}) {
+  return (await answered(path, { signal })).json();
+}
+
+/** The text that GET `path` answers. */
+export async function readText(path, { signal } = {}) {
+  return (await answered(path, { signal })).text();
+}
+
+/** Changes something; the answer's JSON, null where it has none. Asks for the token where one is needed. */
+export async function change(method, path, body = null, { signal } = {}) {
+  const response = await send(method, path, body, { signal });
+  return response.status === 204 ? null : response.json();
+}
+
+/** The same, with the whole response: for answers that stream. */
+export async function send(method, path, body = null, { signal } = {}) {
+  for (let wrong = false; ; wrong = true) {
+    const token = sessionStorage.getItem(TOKEN);
+    const headers = {
+      ...(body === null ? {} : { "Content-Type": "application/json" }),
+      ...(token === null ? {} : { Authorization: `Bearer ${token}` }),
+    };
+    try {
+      return await answered(path, { method, headers, body: body === null ? undefined : JSON.stringify(body), signal });
+    } catch (error) {
+      if (!(error instanceof Problem && error.status === 401)) throw error;
+      sessionStorage.removeItem(TOKEN);
+      const given = await tokenAsked({ wrong: wrong || token !== null });
+      if (given === null) throw error;
+      sessionStorage.setItem(TOKEN, given);
+    }
+  }
+}
+
+/** The answer to what begin.js has asked already, once; null where it has not. */
+function begun(path) {
+  const found = window.begun?.get(path) ?? null;
+  window.begun?.delete(path);
+  return found;
+}
+
+async function answered(path, options) {
+  let response;
+  try {
+    response = (await begun(path)) ?? (await fetch(path, options));
+  } catch (error) {
+    throw options.signal?.aborted ? error : new Unreachable();
+  }
+  if (response.ok) return response;
+  let told = {};
+  try {
+    told = await response.json();
+  } catch {
+    // no problem+json: the status alone is told
+  }
+  throw new Problem(response.status, told);
+}
