@@ -18,7 +18,7 @@ from orac_bench.suites.grid import SUITES
 from tests.service import Service, running_service
 
 MODULES = sorted(WEB.glob("*.js"))
-OURS = [*MODULES, WEB / "index.html", WEB / "style.css"]
+OURS = [*MODULES, WEB / "index.html", *sorted(WEB.glob("*.css"))]
 IMPORT = re.compile(r"""(?:^import .*?|^export .*? from |\bimport\()["'](\./[^"']+)["']""", re.MULTILINE | re.DOTALL)
 
 
@@ -61,6 +61,19 @@ def test_each_module_imports_what_there_is_and_writes_no_markup(path: Path):
     assets = read_assets(WEB).files
     assert [name for name in IMPORT.findall(text) if name.removeprefix("./") not in assets] == []
     assert re.findall(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function", text) == []
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
+def test_each_module_uses_what_it_imports_and_imports_what_the_other_exports(path: Path):
+    text = path.read_text()
+    for names, other in re.findall(r"^import \{([^}]+)\} from \"\./([\w/]+\.js)\";", text, re.MULTILINE):
+        exported = re.findall(
+            r"^export (?:async )?(?:function\*?|class|const) (\w+)", (WEB / other).read_text(), re.MULTILINE
+        )
+        for pair in filter(None, (name.strip() for name in names.split(","))):
+            name, _, own = pair.partition(" as ")
+            assert name in exported, (other, name)
+            assert len(re.findall(rf"\b{own or name}\b", text)) > 1, (path.name, name)
 
 
 def test_every_module_is_reached_from_the_page():

@@ -12,6 +12,7 @@ from orac_bench.api.judged_bodies import Cases, HistoryBody
 from orac_bench.api.problems import responses
 from orac_bench.judging.case_history import case_history
 from orac_bench.judging.document import cases_body, history_body
+from orac_bench.store.document import Object
 
 router = APIRouter(prefix="/v1", tags=["cases"])
 
@@ -19,7 +20,7 @@ router = APIRouter(prefix="/v1", tags=["cases"])
 @router.get("/cases", response_model=Cases)
 def cases(here: Here) -> Response:
     """Lists every case that was measured, the one with the newest result first."""
-    body = here.remembered.answer(here.store.state(), "cases", lambda: json.dumps(cases_body(here.store.cases())))
+    body = here.remembered.answer(here.store.state(), "cases", lambda: _written(cases_body(here.store.cases())))
     return Response(body, media_type="application/json")
 
 
@@ -33,6 +34,11 @@ def history(
     body = here.remembered.answer(
         here.store.state(),
         ("history", case, metric),
-        lambda: json.dumps(history_body(case_history(here.store, case, metric=metric))),
+        lambda: _written(history_body(case_history(here.store, case, metric=metric))),
     )
     return Response(body, media_type="application/json")
+
+
+def _written(body: Object) -> str:
+    """As JSON without spaces: a thousand points are a tenth smaller."""
+    return json.dumps(body, separators=(",", ":"))

@@ -4,13 +4,21 @@
 export function parsed(hash) {
   const [path, query = ""] = hash.replace(/^#\/?/, "").split("?", 2);
   const [view, ...rest] = path.split("/");
-  return { view: view || "overview", name: rest.length ? decoded(rest.join("/")) : null, query: new URLSearchParams(query) };
+  return {
+    view: view || "overview",
+    name: rest.length ? decoded(rest.join("/")) : null,
+    query: new URLSearchParams(query),
+  };
 }
 
 /** The address of a view; values that are empty are left out, lists are repeated. */
 export function address(view, name = null, query = {}) {
-  const pairs = Object.entries(query).flatMap(([key, value]) => (Array.isArray(value) ? value : [value]).map((one) => [key, one]));
-  const kept = new URLSearchParams(pairs.filter(([, value]) => value !== null && value !== undefined && value !== "" && value !== false));
+  const pairs = Object.entries(query).flatMap(([key, value]) =>
+    (Array.isArray(value) ? value : [value]).map((one) => [key, one]),
+  );
+  const kept = new URLSearchParams(
+    pairs.filter(([, value]) => value !== null && value !== undefined && value !== "" && value !== false),
+  );
   const path = `#/${view === "overview" ? "" : view}${name === null ? "" : `/${encodeURIComponent(name)}`}`;
   return kept.size ? `${path}?${kept}` : path;
 }

@@ -53,11 +53,16 @@ async function show({ moved }) {
     window.scrollTo(0, 0);
     main.focus({ preventScroll: true });
   }
-  await loaded(place, own, () => Promise.all([moduleOf(view), loadWords()]), ([module]) => {
-    const inner = document.createElement("div");
-    module.show(inner, where, own);
-    return inner;
-  });
+  await loaded(
+    place,
+    own,
+    () => Promise.all([moduleOf(view), loadWords()]),
+    ([module]) => {
+      const inner = document.createElement("div");
+      module.show(inner, where, own);
+      return inner;
+    },
+  );
 }
 
 /** The view's module. One that could not be fetched is never asked for again by a browser: then the page begins anew. */

@@ -12,7 +12,9 @@ export function showBanner(state, banner) {
     if (now === said) return;
     said = now;
     state.replaceChildren(answers ? standing(health) : pill("gone", "no answer"));
-    banner.replaceChildren(...(answers ? health.warnings.map((text) => element("p", { class: "warned" }, text)) : [gone()]));
+    banner.replaceChildren(
+      ...(answers ? health.warnings.map((text) => element("p", { class: "warned" }, text)) : [gone()]),
+    );
   });
 }
 
@@ -30,5 +32,9 @@ function pill(kind, text) {
 }
 
 function gone() {
-  return element("p", { class: "gone" }, "The service does not answer. What you see is what it said last; this page tries again by itself.");
+  return element(
+    "p",
+    { class: "gone" },
+    "The service does not answer. What you see is what it said last; this page tries again by itself.",
+  );
 }

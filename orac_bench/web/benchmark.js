@@ -20,11 +20,16 @@ export function show(place, where, life) {
   const second = element("div");
   place.append(element("h1", {}, "Benchmark"), now, content, second);
   queue(now, life);
-  loaded(content, life, (signal) => read("/v1/models", { signal }), ({ models }) => {
-    const usable = models.filter((one) => one.state !== "refused");
-    quick(second, usable, life);
-    return form(usable, where, life);
-  });
+  loaded(
+    content,
+    life,
+    (signal) => read("/v1/models", { signal }),
+    ({ models }) => {
+      const usable = models.filter((one) => one.state !== "refused");
+      quick(second, usable, life);
+      return form(usable, where, life);
+    },
+  );
 }
 
 /** The run that is measured now, live, and those that wait for it. */
@@ -55,17 +60,48 @@ function queue(place, life) {
     if (running && running.id !== followed) {
       followed = running.id;
       const place = element("div");
-      live.replaceChildren(element("p", { class: "quiet" }, "Run ", link(address("run", running.id), named(running.id))), place);
+      live.replaceChildren(
+        element("p", { class: "quiet" }, "Run ", link(address("run", running.id), named(running.id))),
+        place,
+      );
       follow(place, running.id, life, () => {
         followed = null;
-        live.replaceChildren(element("p", {}, "Run ", link(address("run", running.id), named(running.id)), " is over. ", link(address("run", running.id), "See its results")));
+        live.replaceChildren(
+          element(
+            "p",
+            {},
+            "Run ",
+            link(address("run", running.id), named(running.id)),
+            " is over. ",
+            link(address("run", running.id), "See its results"),
+          ),
+        );
         refresh();
       });
     }
     const queued = runs.filter((one) => one.status === "queued").sort((a, b) => a.position - b.position);
     waiting.replaceChildren(
       ...(queued.length
-        ? [element("section", { class: "card" }, element("h2", {}, "Waiting"), element("ol", { class: "list" }, queued.map((one) => element("li", { class: "bar" }, link(address("run", one.id), named(one.id)), element("span", { class: "quiet" }, one.note ?? one.models.join(", ")), button("Cancel", () => cancel(one, refresh))))))]
+        ? [
+            element(
+              "section",
+              { class: "card" },
+              element("h2", {}, "Waiting"),
+              element(
+                "ol",
+                { class: "list" },
+                queued.map((one) =>
+                  element(
+                    "li",
+                    { class: "bar" },
+                    link(address("run", one.id), named(one.id)),
+                    element("span", { class: "quiet" }, one.note ?? one.models.join(", ")),
+                    button("Cancel", () => cancel(one, refresh)),
+                  ),
+                ),
+              ),
+            ),
+          ]
         : []),
     );
   }
@@ -81,14 +117,45 @@ async function cancel(run, refresh) {
 }
 
 function form(models, where, life) {
-  if (!models.length) return element("section", { class: "first" }, element("h2", {}, "There is no model to measure"), element("p", {}, "Put GGUF files into the folder that ORAC_MODELS_DIR names."), link("#/models", "See the models"));
+  if (!models.length)
+    return element(
+      "section",
+      { class: "first" },
+      element("h2", {}, "There is no model to measure"),
+      element("p", {}, "Put GGUF files into the folder that ORAC_MODELS_DIR names."),
+      link("#/models", "See the models"),
+    );
   const asked = { models: where.query.getAll("models"), suites: where.query.getAll("suites") };
   const all = Object.entries(suites()).filter(([, one]) => !one.own_template);
   const plain = all.filter(([, one]) => !one.only_when_named).map(([name]) => name);
-  const modelBoxes = boxes("Models", models.map((one) => [one.name, named(one.name), one.fits === "no" ? "does not fit now" : one.quantization ?? ""]), asked.models.length ? asked.models : models.map((one) => one.name), changed);
-  const suiteBoxes = boxes("Suites", all.map(([name, one]) => [name, name, one.question]), asked.suites.length ? asked.suites : plain, changed);
-  const rounds = element("input", { id: "b-rounds", type: "number", min: 1, max: 10000, placeholder: "as the suite has", value: where.query.get("rounds"), on: { input: changed } });
-  const note = element("input", { id: "b-note", maxlength: 1000, placeholder: "what is special today", value: where.query.get("note"), on: { input: changed } });
+  const modelBoxes = boxes(
+    "Models",
+    models.map((one) => [one.name, named(one.name), one.fits === "no" ? "does not fit now" : (one.quantization ?? "")]),
+    asked.models.length ? asked.models : models.map((one) => one.name),
+    changed,
+  );
+  const suiteBoxes = boxes(
+    "Suites",
+    all.map(([name, one]) => [name, name, one.question]),
+    asked.suites.length ? asked.suites : plain,
+    changed,
+  );
+  const rounds = element("input", {
+    id: "b-rounds",
+    type: "number",
+    min: 1,
+    max: 10000,
+    placeholder: "as the suite has",
+    value: where.query.get("rounds"),
+    on: { input: changed },
+  });
+  const note = element("input", {
+    id: "b-note",
+    maxlength: 1000,
+    placeholder: "what is special today",
+    value: where.query.get("note"),
+    on: { input: changed },
+  });
   const estimate = element("div", { "aria-live": "polite" });
   const start = element("button", { class: "primary" }, "Start");
   const failed = element("div");
@@ -97,7 +164,12 @@ function form(models, where, life) {
     { class: "card", "aria-label": "Start a benchmark", on: { submit } },
     element("h2", {}, "Start a benchmark"),
     element("div", { class: "pair" }, modelBoxes, suiteBoxes),
-    element("div", { class: "filters" }, element("div", { class: "field" }, element("label", { for: "b-rounds" }, "Rounds a case"), rounds), element("div", { class: "field" }, element("label", { for: "b-note" }, "Note"), note)),
+    element(
+      "div",
+      { class: "filters" },
+      element("div", { class: "field" }, element("label", { for: "b-rounds" }, "Rounds a case"), rounds),
+      element("div", { class: "field" }, element("label", { for: "b-note" }, "Note"), note),
+    ),
     estimate,
     failed,
     element("div", { class: "actions" }, start),
@@ -126,7 +198,12 @@ function form(models, where, life) {
     const asked = wish();
     const own = (latest += 1);
     const every = asked.models.length === models.length;
-    remember({ models: every ? "" : asked.models, suites: same(asked.suites, plain) ? "" : asked.suites, rounds: rounds.value, note: note.value });
+    remember({
+      models: every ? "" : asked.models,
+      suites: same(asked.suites, plain) ? "" : asked.suites,
+      rounds: rounds.value,
+      note: note.value,
+    });
     start.disabled = !asked.models.length || !asked.suites.length;
     if (start.disabled) {
       estimate.replaceChildren(element("p", { class: "quiet" }, "Choose at least one model and one suite."));
@@ -156,8 +233,27 @@ function form(models, where, life) {
 }
 
 function estimated(found) {
-  const rows = found.cases.map((one) => element("li", { class: "bar" }, element("span", {}, named(one.model), element("small", {}, ` ${one.suite} · ${one.workload}`)), element("span", { class: "quiet" }, `${one.rounds} rounds · ${one.estimate_s === null ? "not known" : span(one.estimate_s)}`)));
-  return [element("p", {}, element("b", {}, found.cases.length === 1 ? "1 case" : `${found.cases.length} cases`), `, ${likely(found.estimate_s)}.`), element("details", {}, element("summary", {}, "What will be measured"), element("ul", { class: "list" }, rows))];
+  const rows = found.cases.map((one) =>
+    element(
+      "li",
+      { class: "bar" },
+      element("span", {}, named(one.model), element("small", {}, ` ${one.suite} · ${one.workload}`)),
+      element(
+        "span",
+        { class: "quiet" },
+        `${one.rounds} rounds · ${one.estimate_s === null ? "not known" : span(one.estimate_s)}`,
+      ),
+    ),
+  );
+  return [
+    element(
+      "p",
+      {},
+      element("b", {}, found.cases.length === 1 ? "1 case" : `${found.cases.length} cases`),
+      `, ${likely(found.estimate_s)}.`,
+    ),
+    element("details", {}, element("summary", {}, "What will be measured"), element("ul", { class: "list" }, rows)),
+  ];
 }
 
 function same(a, b) {

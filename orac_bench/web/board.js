@@ -33,16 +33,28 @@ export function board(first, life) {
 function tiles(health, reading, mode) {
   const values = reading?.values ?? {};
   const of = (begin) => Object.entries(values).filter(([name]) => name.startsWith(begin));
-  const [zone, celsius] = of("temperature_celsius.").reduce((hot, one) => (hot && hot[1] >= one[1] ? hot : one), null) ?? [null, null];
-  const [rail, watt] = of("power_w.").find(([name]) => /VDD_IN|module|total/i.test(name)) ?? of("power_w.")[0] ?? [null, null];
+  const [zone, celsius] = of("temperature_celsius.").reduce(
+    (hot, one) => (hot && hot[1] >= one[1] ? hot : one),
+    null,
+  ) ?? [null, null];
+  const [rail, watt] = of("power_w.").find(([name]) => /VDD_IN|module|total/i.test(name)) ??
+    of("power_w.")[0] ?? [null, null];
   const { total_b: total, available_b: available } = health.memory;
   const used = total === null || available === null ? null : total - available;
   return [
     tile("Temperature", written(celsius, "celsius"), zone ? `hottest: ${zone.split(".")[1]}` : "no sensor tells it"),
-    tile("Power", written(watt, "W"), [rail ? rail.split(".")[1] : "no sensor tells it", mode ? ` · mode ${mode}` : ""].join("")),
+    tile(
+      "Power",
+      written(watt, "W"),
+      [rail ? rail.split(".")[1] : "no sensor tells it", mode ? ` · mode ${mode}` : ""].join(""),
+    ),
     tile("Memory", written(used, "B"), total ? `of ${written(total, "B")} in use` : "", total ? used / total : null),
     gpu(values, health),
-    tile("Ollama", health.versions.ollama ?? ABSENT, health.missing?.["versions.ollama"] ?? `up for ${span(health.uptime_s)}`),
+    tile(
+      "Ollama",
+      health.versions.ollama ?? ABSENT,
+      health.missing?.["versions.ollama"] ?? `up for ${span(health.uptime_s)}`,
+    ),
     tile(
       "Measuring",
       health.measuring ? link(address("run", health.measuring), "a run") : "nothing",
@@ -53,11 +65,22 @@ function tiles(health, reading, mode) {
 
 function gpu(values, health) {
   const load = values.gpu_load_ratio;
-  if (load === undefined) return tile("GPU", ABSENT, health.gpu_memory ? "no reading yet" : health.missing?.gpu_memory ?? "");
+  if (load === undefined)
+    return tile("GPU", ABSENT, health.gpu_memory ? "no reading yet" : (health.missing?.gpu_memory ?? ""));
   return tile("GPU", `${(load * 100).toFixed(0)} %`, written(values.gpu_hz, "Hz"), load);
 }
 
 function tile(label, value, below, ratio = null) {
-  const meter = ratio === null ? null : element("meter", { min: 0, max: 1, value: ratio.toFixed(3), "aria-label": `${label}: share` });
-  return element("div", { class: "tile" }, element("h2", {}, label), element("p", { class: "value" }, value), meter, element("p", { class: "quiet" }, below));
+  const meter =
+    ratio === null
+      ? null
+      : element("meter", { min: 0, max: 1, value: ratio.toFixed(3), "aria-label": `${label}: share` });
+  return element(
+    "div",
+    { class: "tile" },
+    element("h2", {}, label),
+    element("p", { class: "value" }, value),
+    meter,
+    element("p", { class: "quiet" }, below),
+  );
 }

@@ -27,14 +27,34 @@ export function show(place, where, life) {
   const content = element("div", { class: "content" });
   place.append(element("h1", {}, "Compare"), choice, content);
   pickers(choice, asked, life, (next) => {
-    go(address("compare", null, { base: next.base, candidate: next.candidates, metric: next.metrics, across: next.across ? "1" : "", changed: asked.changed ? "1" : "" }));
+    go(
+      address("compare", null, {
+        base: next.base,
+        candidate: next.candidates,
+        metric: next.metrics,
+        across: next.across ? "1" : "",
+        changed: asked.changed ? "1" : "",
+      }),
+    );
   });
   if (!asked.base || !asked.candidates.length) {
-    content.append(element("p", { class: "empty" }, "Choose a base and at least one candidate: runs, or models of a run."));
+    content.append(
+      element("p", { class: "empty" }, "Choose a base and at least one candidate: runs, or models of a run."),
+    );
     return;
   }
-  const query = new URLSearchParams([["base", asked.base], ...asked.candidates.map((one) => ["candidate", one]), ...asked.metrics.map((one) => ["metric", one]), ...(asked.across ? [["across_conditions", "true"]] : [])]);
-  loaded(content, life, (signal) => read(`/v1/compare?${query}`, { signal }), (told) => drawn(told, asked, life));
+  const query = new URLSearchParams([
+    ["base", asked.base],
+    ...asked.candidates.map((one) => ["candidate", one]),
+    ...asked.metrics.map((one) => ["metric", one]),
+    ...(asked.across ? [["across_conditions", "true"]] : []),
+  ]);
+  loaded(
+    content,
+    life,
+    (signal) => read(`/v1/compare?${query}`, { signal }),
+    (told) => drawn(told, asked, life),
+  );
 }
 
 function drawn(told, asked, life) {
@@ -49,8 +69,23 @@ function drawn(told, asked, life) {
   const redraw = () => {
     const shown = wanted();
     rows.replaceChildren(
-      element("p", { class: "quiet count", "aria-live": "polite" }, `${shown.length} of ${cases.length} comparisons, the largest effect first`),
-      shown.length ? table({ caption: "Comparisons, the largest effect first", columns, rows: shown, rowAttributes: (one) => ({ class: kind(one.verdict) }) }) : element("p", { class: "empty" }, asked.changed ? "Nothing has changed for certain." : "There is nothing to compare."),
+      element(
+        "p",
+        { class: "quiet count", "aria-live": "polite" },
+        `${shown.length} of ${cases.length} comparisons, the largest effect first`,
+      ),
+      shown.length
+        ? table({
+            caption: "Comparisons, the largest effect first",
+            columns,
+            rows: shown,
+            rowAttributes: (one) => ({ class: kind(one.verdict) }),
+          })
+        : element(
+            "p",
+            { class: "empty" },
+            asked.changed ? "Nothing has changed for certain." : "There is nothing to compare.",
+          ),
     );
   };
   redraw();
@@ -68,12 +103,27 @@ function drawn(told, asked, life) {
   const name = `compare-${told.base}`.replace(/[^\w.-]+/g, "_");
   return [
     conditions(told, candidates, asked),
-    ...canaries.map((one) => element("p", { class: "quiet" }, "Canary ", named(one.model), `: ${metric(one.metric).label} ${percent(one.ratio)}, ${one.verdict}`)),
+    ...canaries.map((one) =>
+      element(
+        "p",
+        { class: "quiet" },
+        "Canary ",
+        named(one.model),
+        `: ${metric(one.metric).label} ${percent(one.ratio)}, ${one.verdict}`,
+      ),
+    ),
     element(
       "div",
       { class: "bar" },
       element("div", { class: "chips", role: "group", "aria-label": "Verdicts" }, counts(cases)),
-      element("div", { class: "actions" }, element("label", { class: "check" }, only, "changed only"), copyButton("Copy as Markdown", () => asMarkdown(columns, wanted())), saveButton("CSV", `${name}.csv`, () => asCsv(columns, wanted()), "text/csv"), saveButton("JSON", `${name}.json`, () => JSON.stringify(told, null, 2), "application/json")),
+      element(
+        "div",
+        { class: "actions" },
+        element("label", { class: "check" }, only, "changed only"),
+        copyButton("Copy as Markdown", () => asMarkdown(columns, wanted())),
+        saveButton("CSV", `${name}.csv`, () => asCsv(columns, wanted()), "text/csv"),
+        saveButton("JSON", `${name}.json`, () => JSON.stringify(told, null, 2), "application/json"),
+      ),
     ),
     rows,
     tradeoff([told.base, ...candidates], life),
@@ -82,7 +132,14 @@ function drawn(told, asked, life) {
 
 function counts(cases) {
   const words = { bad: "worse", unsure: "inconclusive", same: "same", good: "better" };
-  return Object.entries(words).map(([of, word]) => element("span", { class: `verdict ${of}` }, shape(of), `${cases.filter((one) => kind(one.verdict) === of).length} ${word}`));
+  return Object.entries(words).map(([of, word]) =>
+    element(
+      "span",
+      { class: `verdict ${of}` },
+      shape(of),
+      `${cases.filter((one) => kind(one.verdict) === of).length} ${word}`,
+    ),
+  );
 }
 
 /** The largest effect first; what has no ratio last. How far a ratio is from 1 is the same either way round. */
@@ -92,30 +149,87 @@ function byEffect(cases) {
 }
 
 function columnsOf({ several, models }) {
-  const value = (summary, unit) => (summary === null ? element("span", { class: "quiet" }, "no value") : [element("span", { class: "value" }, written(summary.median, unit)), element("small", {}, summary.ci_low === null ? "no interval" : interval(summary.ci_low, summary.ci_high, summary.median, unit), ` · n ${summary.n}`)]);
-  const text = (summary, unit) => (summary === null ? "no value" : `${written(summary.median, unit)} (${interval(summary.ci_low, summary.ci_high, summary.median, unit) || "no interval"}, n ${summary.n})`);
+  const value = (summary, unit) =>
+    summary === null
+      ? element("span", { class: "quiet" }, "no value")
+      : [
+          element("span", { class: "value" }, written(summary.median, unit)),
+          element(
+            "small",
+            {},
+            summary.ci_low === null ? "no interval" : interval(summary.ci_low, summary.ci_high, summary.median, unit),
+            ` · n ${summary.n}`,
+          ),
+        ];
+  const text = (summary, unit) =>
+    summary === null
+      ? "no value"
+      : `${written(summary.median, unit)} (${interval(summary.ci_low, summary.ci_high, summary.median, unit) || "no interval"}, n ${summary.n})`;
   return [
     {
       label: "Case",
-      cell: (one) => [link(address("case", one.case, { metric: one.metric }), named(one.model)), models ? [" → ", named(one.candidate_model)] : null, element("small", {}, `${one.suite} · ${workload(one.workload)}`)],
+      cell: (one) => [
+        link(address("case", one.case, { metric: one.metric }), named(one.model)),
+        models ? [" → ", named(one.candidate_model)] : null,
+        element("small", {}, `${one.suite} · ${workload(one.workload)}`),
+      ],
       text: (one) => `${one.model}${models ? ` → ${one.candidate_model}` : ""} ${one.suite} ${workload(one.workload)}`,
     },
-    ...(several ? [{ label: "Candidate", cell: (one) => named(one.candidate_run), text: (one) => one.candidate_run }] : []),
-    { label: "Metric", cell: (one) => [metric(one.metric).label, element("small", {}, direction(one.better))], text: (one) => metric(one.metric).label },
-    { label: "Base", kind: "number", cell: (one) => value(one.base, one.unit), text: (one) => text(one.base, one.unit) },
-    { label: "Candidate value", kind: "number", cell: (one) => value(one.candidate, one.unit), text: (one) => text(one.candidate, one.unit) },
-    { label: "Change", kind: "number", cell: (one) => change(one.ratio, one.ci_low, one.ci_high), text: (one) => `${percent(one.ratio)} (${one.ci_low === null ? "no interval" : `${percent(one.ci_low)} to ${percent(one.ci_high)}`})`, sort: (one) => (one.ratio === null ? null : Math.log(one.ratio)) },
-    { label: "Verdict", cell: (one) => [verdict(one.verdict), needed(one), notesOf(one)], text: (one) => one.verdict, sort: (one) => one.verdict },
+    ...(several
+      ? [{ label: "Candidate", cell: (one) => named(one.candidate_run), text: (one) => one.candidate_run }]
+      : []),
+    {
+      label: "Metric",
+      cell: (one) => [metric(one.metric).label, element("small", {}, direction(one.better))],
+      text: (one) => metric(one.metric).label,
+    },
+    {
+      label: "Base",
+      kind: "number",
+      cell: (one) => value(one.base, one.unit),
+      text: (one) => text(one.base, one.unit),
+    },
+    {
+      label: "Candidate value",
+      kind: "number",
+      cell: (one) => value(one.candidate, one.unit),
+      text: (one) => text(one.candidate, one.unit),
+    },
+    {
+      label: "Change",
+      kind: "number",
+      cell: (one) => change(one.ratio, one.ci_low, one.ci_high),
+      text: (one) =>
+        `${percent(one.ratio)} (${one.ci_low === null ? "no interval" : `${percent(one.ci_low)} to ${percent(one.ci_high)}`})`,
+      sort: (one) => (one.ratio === null ? null : Math.log(one.ratio)),
+    },
+    {
+      label: "Verdict",
+      cell: (one) => [verdict(one.verdict), needed(one), notesOf(one)],
+      text: (one) => one.verdict,
+      sort: (one) => one.verdict,
+    },
   ];
 }
 
 function needed(one) {
-  return one.needed === null ? null : element("small", {}, `${one.needed} more ${one.paired ? "blocks" : "rounds"} would probably decide`);
+  return one.needed === null
+    ? null
+    : element("small", {}, `${one.needed} more ${one.paired ? "blocks" : "rounds"} would probably decide`);
 }
 
 function notesOf(one) {
   if (!one.notes.length) return null;
-  return element("details", {}, element("summary", {}, element("small", {}, one.notes.length === 1 ? "1 remark" : `${one.notes.length} remarks`)), element("ul", { class: "notes" }, one.notes.map((text) => element("li", {}, text))));
+  return element(
+    "details",
+    {},
+    element("summary", {}, element("small", {}, one.notes.length === 1 ? "1 remark" : `${one.notes.length} remarks`)),
+    element(
+      "ul",
+      { class: "notes" },
+      one.notes.map((text) => element("li", {}, text)),
+    ),
+  );
 }
 
 function conditions(told, candidates, asked) {
@@ -124,12 +238,31 @@ function conditions(told, candidates, asked) {
   const columns = [
     { label: "Condition", cell: ([key]) => key },
     { label: "Base", cell: ([, values]) => shown(values[0]) },
-    ...candidates.map((one, at) => ({ label: candidates.length > 1 ? `Candidate ${at + 1}` : "Candidate", cell: ([, values]) => shown(values[at + 1]) })),
+    ...candidates.map((one, at) => ({
+      label: candidates.length > 1 ? `Candidate ${at + 1}` : "Candidate",
+      cell: ([, values]) => shown(values[at + 1]),
+    })),
   ];
   return element(
     "section",
     { class: "card" },
-    element("div", { class: "bar" }, element("h2", {}, "What differs in the conditions"), asked.across ? element("span", { class: "quiet" }, "compared all the same") : button("Compare all the same", () => go(address("compare", null, { base: asked.base, candidate: asked.candidates, metric: asked.metrics, across: "1" })))),
+    element(
+      "div",
+      { class: "bar" },
+      element("h2", {}, "What differs in the conditions"),
+      asked.across
+        ? element("span", { class: "quiet" }, "compared all the same")
+        : button("Compare all the same", () =>
+            go(
+              address("compare", null, {
+                base: asked.base,
+                candidate: asked.candidates,
+                metric: asked.metrics,
+                across: "1",
+              }),
+            ),
+          ),
+    ),
     table({ caption: "Conditions that differ", columns, rows: differ }),
   );
 }
@@ -137,4 +270,3 @@ function conditions(told, candidates, asked) {
 function shown(value) {
   return named(value === null ? "none" : typeof value === "object" ? JSON.stringify(value) : value);
 }
-

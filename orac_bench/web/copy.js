@@ -40,8 +40,19 @@ export function announce(text) {
 
 function shown(label, text) {
   const area = element("textarea", { readonly: true, rows: 12, "aria-label": label }, text);
-  const dialog = element("dialog", { "aria-label": label, on: { close: () => dialog.remove() } }, element("h2", {}, label), area);
-  dialog.append(element("div", { class: "actions" }, button("Close", () => dialog.close())));
+  const dialog = element(
+    "dialog",
+    { "aria-label": label, on: { close: () => dialog.remove() } },
+    element("h2", {}, label),
+    area,
+  );
+  dialog.append(
+    element(
+      "div",
+      { class: "actions" },
+      button("Close", () => dialog.close()),
+    ),
+  );
   document.body.append(dialog);
   dialog.showModal();
   area.select();

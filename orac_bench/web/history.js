@@ -1,18 +1,19 @@
 // A case over time: its runs as dots with intervals, where its level and its conditions changed, what people wrote.
 
 import { address, go, remember } from "./address.js";
-import { change as post, read } from "./api.js";
+import { read } from "./api.js";
+import { changes } from "./changes.js";
 import { chart, imageButton } from "./chart.js";
-import { announce, copyButton, saveButton } from "./copy.js";
-import { button, element, link, named } from "./dom.js";
+import { copyButton, saveButton } from "./copy.js";
+import { button, element, named } from "./dom.js";
 import { select } from "./form.js";
 import { historyOptions } from "./history_chart.js";
-import { loaded, trouble } from "./loading.js";
-import { asCsv, asMarkdown, table } from "./table.js";
-import { ago, interval, moment, percent, workload, written } from "./units.js";
+import { loaded } from "./loading.js";
+import { notes } from "./notes.js";
+import { columns, latest, rawColumns, rowsTable } from "./points.js";
+import { asCsv, asMarkdown } from "./table.js";
+import { interval, moment, workload, written } from "./units.js";
 import { direction, metric, metricKeys } from "./words.js";
-
-const MOST_ROWS = 100;
 
 /** Shows the history of the case that the address names. */
 export function show(place, where, life) {
@@ -31,7 +32,12 @@ export function show(place, where, life) {
     loaded(
       content,
       life,
-      (signal) => Promise.all([read(`/v1/history?${query}`, { signal }), read("/v1/baselines", { signal }), read("/v1/cases", { signal })]),
+      (signal) =>
+        Promise.all([
+          read(`/v1/history?${query}`, { signal }),
+          read("/v1/baselines", { signal }),
+          read("/v1/cases", { signal }),
+        ]),
       ([told, { baselines }, { cases }]) => drawn(told, baselines, cases, chosen, life, refresh),
       "History",
     );
@@ -45,7 +51,11 @@ function drawn(told, baselines, cases, chosen, life, refresh) {
     "div",
     {},
     element("h1", {}, named(told.model)),
-    element("p", { class: "quiet" }, `${told.suite} · ${workload(told.workload)} tokens · ${about.label}, ${direction(told.better)}`),
+    element(
+      "p",
+      { class: "quiet" },
+      `${told.suite} · ${workload(told.workload)} tokens · ${about.label}, ${direction(told.better)}`,
+    ),
   );
   const known = cases.find((one) => one.case === told.case)?.metrics ?? [];
   const metrics = metricKeys().filter((key) => known.includes(key) || key === told.metric);
@@ -60,8 +70,21 @@ function drawn(told, baselines, cases, chosen, life, refresh) {
   const places = points.map((point, index) => (chosen.by === "date" ? new Date(point.at).getTime() : index));
   const cursor = { at: points.length - 1 };
   let settling = null;
-  const said = element("p", { class: "quiet", "aria-live": "polite" }, "Click a dot, or go along the line with the arrow keys and press Enter, to see its run.");
-  const options = (colour) => historyOptions(colour, { told, points, about, base, by: chosen.by, range, narrow: made.place.clientWidth < 700 || told.changes.length > 5 });
+  const said = element(
+    "p",
+    { class: "quiet", "aria-live": "polite" },
+    "Click a dot, or go along the line with the arrow keys and press Enter, to see its run.",
+  );
+  const options = (colour) =>
+    historyOptions(colour, {
+      told,
+      points,
+      about,
+      base,
+      by: chosen.by,
+      range,
+      narrow: made.place.clientWidth < 700 || told.changes.length > 5,
+    });
   const made = chart({ label, size: "tall", options, life, onReady, keys });
   const rows = element("div");
   const restRows = () => rows.replaceChildren(rowsTable(told, points.slice(range.from, range.to + 1)));
@@ -79,23 +102,85 @@ function drawn(told, baselines, cases, chosen, life, refresh) {
   const controls = element(
     "div",
     { class: "filters" },
-    select("h-metric", "Metric", metrics.map((key) => [key, metric(key).label]), told.metric, (value) => set("metric", value)),
-    select("h-relative", "Values", [["", "absolute"], ...baselines.filter((one) => told.points.some((point) => point.run === one.run)).map((one) => [one.name, `relative to ${one.name}`])], chosen.relative, (value) => set("relative", value)),
-    select("h-conditions", "Conditions", [["", "all"], ...Object.entries(told.conditions).map(([hash, facts]) => [hash, conditionsName(hash, facts)])], chosen.conditions, (value) => set("conditions", value)),
-    select("h-by", "Across", [["run", "run by run"], ["date", "by date"]], chosen.by, (value) => set("by", value === "date" ? "date" : "")),
-    element("div", { class: "field" }, element("span", { class: "label" }, "Show"), element("div", { class: "segments", role: "group", "aria-label": "How many runs" }, button("all", few(points.length)), button("last 200", few(200)), button("last 50", few(50)), button("last 20", few(20)))),
+    select(
+      "h-metric",
+      "Metric",
+      metrics.map((key) => [key, metric(key).label]),
+      told.metric,
+      (value) => set("metric", value),
+    ),
+    select(
+      "h-relative",
+      "Values",
+      [
+        ["", "absolute"],
+        ...baselines
+          .filter((one) => told.points.some((point) => point.run === one.run))
+          .map((one) => [one.name, `relative to ${one.name}`]),
+      ],
+      chosen.relative,
+      (value) => set("relative", value),
+    ),
+    select(
+      "h-conditions",
+      "Conditions",
+      [["", "all"], ...Object.entries(told.conditions).map(([hash, facts]) => [hash, conditionsName(hash, facts)])],
+      chosen.conditions,
+      (value) => set("conditions", value),
+    ),
+    select(
+      "h-by",
+      "Across",
+      [
+        ["run", "run by run"],
+        ["date", "by date"],
+      ],
+      chosen.by,
+      (value) => set("by", value === "date" ? "date" : ""),
+    ),
+    element(
+      "div",
+      { class: "field" },
+      element("span", { class: "label" }, "Show"),
+      element(
+        "div",
+        { class: "segments", role: "group", "aria-label": "How many runs" },
+        button("all", few(points.length)),
+        button("last 200", few(200)),
+        button("last 50", few(50)),
+        button("last 20", few(20)),
+      ),
+    ),
   );
   const legend = element(
     "p",
     { class: "legend" },
-    [["●", "a run's median"], ["▒", "its 95 % interval"], ["┆", "conditions changed"], ["│", "level changed"], ["◆", "a note"], ["×", "no value"]].map(([sign, text]) => element("span", { "data-sign": sign }, text)),
+    [
+      ["●", "a run's median"],
+      ["▒", "its 95 % interval"],
+      ["┆", "conditions changed"],
+      ["│", "level changed"],
+      ["◆", "a note"],
+      ["×", "no value"],
+    ].map(([sign, text]) => element("span", { "data-sign": sign }, text)),
   );
   restRows();
   return [
     element("div", { class: "bar" }, heading, latest(told)),
     controls,
     element("section", { class: "card", "aria-label": "History" }, made.place, legend, said),
-    element("div", { class: "pair" }, changes(told, refresh), notes(told, refresh)),
+    element(
+      "div",
+      { class: "pair" },
+      changes(told, refresh),
+      notes({
+        written: [...told.annotations].reverse(),
+        label: "Beside the last run",
+        run: told.points.at(-1).run,
+        case: told.case,
+        refresh,
+      }),
+    ),
     element(
       "section",
       { class: "card" },
@@ -103,7 +188,18 @@ function drawn(told, baselines, cases, chosen, life, refresh) {
         "div",
         { class: "bar" },
         element("h2", {}, "The same in numbers"),
-        element("div", { class: "actions" }, copyButton("Copy as Markdown", () => asMarkdown(COLUMNS(told), shownPoints())), saveButton("CSV", `${told.case}-${told.metric}.csv`, () => asCsv(RAW(told), shownPoints()), "text/csv"), imageButton(made, `${told.case}-${told.metric}`)),
+        element(
+          "div",
+          { class: "actions" },
+          copyButton("Copy as Markdown", () => asMarkdown(columns(told), shownPoints())),
+          saveButton(
+            "CSV",
+            `${told.case}-${told.metric}.csv`,
+            () => asCsv(rawColumns(told), shownPoints()),
+            "text/csv",
+          ),
+          imageButton(made, `${told.case}-${told.metric}`),
+        ),
       ),
       rows,
     ),
@@ -123,8 +219,14 @@ function drawn(told, baselines, cases, chosen, life, refresh) {
       const least = chosen.by === "date" ? places[0] : -0.5;
       const most = chosen.by === "date" ? places.at(-1) : points.length - 0.5;
       const value = (part) => least + (part / 100) * (most - least);
-      range.from = Math.max(0, places.findIndex((one) => one >= value(start) - 1e-6));
-      range.to = Math.max(range.from, places.findLastIndex((one) => one <= value(end) + 1e-6));
+      range.from = Math.max(
+        0,
+        places.findIndex((one) => one >= value(start) - 1e-6),
+      );
+      range.to = Math.max(
+        range.from,
+        places.findLastIndex((one) => one <= value(end) + 1e-6),
+      );
       settle();
     });
   }
@@ -147,7 +249,9 @@ function drawn(told, baselines, cases, chosen, life, refresh) {
   }
 
   function keys(event) {
-    const step = { ArrowLeft: -1, ArrowRight: 1, PageUp: -20, PageDown: 20, Home: -points.length, End: points.length }[event.key];
+    const step = { ArrowLeft: -1, ArrowRight: 1, PageUp: -20, PageDown: 20, Home: -points.length, End: points.length }[
+      event.key
+    ];
     if (event.key === "Enter") go(address("run", points[cursor.at].run, { case: told.case, metric: told.metric }));
     if (step === undefined) return;
     event.preventDefault();
@@ -158,96 +262,10 @@ function drawn(told, baselines, cases, chosen, life, refresh) {
   }
 }
 
-function latest(told) {
-  const last = told.points.at(-1);
-  return element(
-    "dl",
-    { class: "figures" },
-    element("div", {}, element("dt", {}, "last"), element("dd", {}, written(last.median, told.unit), " ", element("small", {}, last.ci_low === null ? "no interval" : interval(last.ci_low, last.ci_high, last.median, told.unit), ` · n ${last.n}`))),
-    element("div", {}, element("dt", {}, "measured"), element("dd", {}, ago(last.at))),
-    element("div", {}, element("dt", {}, "runs"), element("dd", {}, String(told.points.length))),
-  );
-}
-
-function changes(told, refresh) {
-  const rows = told.changes.map((one, at) => ({ ...one, number: at + 1 })).reverse().map((one) => {
-    const at_ = told.points.find((point) => point.run === one.at_run)?.at;
-    return element(
-      "li",
-      { class: "bar" },
-      element("div", {}, `${one.number}: `, one.ratio === null ? element("b", {}, "conditions changed") : element("b", {}, `level ${percent(one.ratio)}`), " ", element("small", {}, `${moment(at_)} · ${one.cause === "measured" ? "measured under equal conditions" : one.cause}`), element("br"), link(address("run", one.at_run, { case: told.case }), named(one.at_run))),
-      one.acknowledged ? element("span", { class: "quiet" }, "known") : one.cause === "measured" ? button("Acknowledge", () => acknowledge(one)) : null,
-    );
-  });
-  const place = element("section", { class: "card" }, element("h2", {}, "Changes"), rows.length ? element("ul", { class: "list" }, rows) : element("p", { class: "quiet" }, "Its level has not changed."));
-  return place;
-
-  async function acknowledge(one) {
-    try {
-      await post("POST", "/v1/changes/acknowledge", { case: told.case, metric: told.metric, at_run: one.at_run });
-      announce("Noted: it is no news any more.");
-      refresh();
-    } catch (error) {
-      place.append(trouble(error));
-    }
-  }
-}
-
-function notes(told, refresh) {
-  const text = element("input", { id: "h-note", required: true, maxlength: 2000, placeholder: "What was changed here?" });
-  const place = element(
-    "section",
-    { class: "card" },
-    element("h2", {}, "Notes"),
-    element("ul", { class: "list" }, [...told.annotations].reverse().map((one) => element("li", {}, element("span", { class: "said" }, one.text), element("small", {}, moment(one.at), " · "), link(address("run", one.run), named(one.run))))),
-    element(
-      "form",
-      { class: "filters", on: { submit: write } },
-      element("div", { class: "field wide" }, element("label", { for: "h-note" }, "Beside the last run"), text),
-      element("button", {}, "Note"),
-    ),
-  );
-  return place;
-
-  async function write(event) {
-    event.preventDefault();
-    try {
-      await post("POST", `/v1/runs/${encodeURIComponent(told.points.at(-1).run)}/annotations`, { text: text.value, case: told.case });
-      announce("Noted.");
-      refresh();
-    } catch (error) {
-      place.append(trouble(error));
-    }
-  }
-}
-
-function rowsTable(told, points) {
-  const rows = [...points].reverse();
-  const made = table({ caption: `The runs shown, newest first`, columns: COLUMNS(told), rows: rows.slice(0, MOST_ROWS), hideCaption: true });
-  const rest = rows.length - MOST_ROWS;
-  return element("details", { open: rows.length <= 20 }, element("summary", {}, `${rows.length} runs as a table`), made, rest > 0 ? element("p", { class: "quiet" }, `${rest} older ones are left out here; zoom in, or take the CSV.`) : null);
-}
-
-const COLUMNS = (told) => [
-  { label: "Run", cell: (point) => link(address("run", point.run, { case: told.case, metric: told.metric }), named(point.run)), text: (point) => point.run },
-  { label: "Measured", cell: (point) => moment(point.at) },
-  { label: "Median", kind: "number", cell: (point) => written(point.median, told.unit) },
-  { label: "95 % interval", kind: "number", cell: (point) => interval(point.ci_low, point.ci_high, point.median, told.unit) || "none" },
-  { label: "n", kind: "number", cell: (point) => String(point.n) },
-];
-
-const RAW = (told) => [
-  { label: "run", cell: (point) => point.run },
-  { label: "at", cell: (point) => point.at },
-  { label: `${told.metric}_median`, cell: (point) => String(point.median) },
-  { label: `${told.metric}_ci_low`, cell: (point) => String(point.ci_low ?? "") },
-  { label: `${told.metric}_ci_high`, cell: (point) => String(point.ci_high ?? "") },
-  { label: "n", cell: (point) => String(point.n) },
-  { label: "conditions", cell: (point) => point.conditions ?? "" },
-];
-
 function conditionsName(hash, facts) {
-  return [facts.power_mode, facts.ollama_version && `Ollama ${facts.ollama_version}`, hash.slice(0, 6)].filter(Boolean).join(" · ");
+  return [facts.power_mode, facts.ollama_version && `Ollama ${facts.ollama_version}`, hash.slice(0, 6)]
+    .filter(Boolean)
+    .join(" · ");
 }
 
 function at(points, run) {

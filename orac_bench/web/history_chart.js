@@ -27,20 +27,50 @@ export function historyOptions(colour, { told, points, about, base, by, range, n
       max: by === "date" ? "dataMax" : points.length - 0.5,
       minInterval: by === "date" ? undefined : 1,
       splitLine: { show: false },
-      axisLabel: by === "date" ? {} : { formatter: (value) => (Number.isInteger(value) && points[value] ? day(points[value].at) : "") },
+      axisLabel:
+        by === "date"
+          ? {}
+          : { formatter: (value) => (Number.isInteger(value) && points[value] ? day(points[value].at) : "") },
     }),
     yAxis: axis(colour, {
       type: "value",
       scale: true,
-      name: base ? `${about.label} relative to the baseline` : `${about.label}${unit.symbol ? ` (${unit.symbol})` : ""}`,
+      name: base
+        ? `${about.label} relative to the baseline`
+        : `${about.label}${unit.symbol ? ` (${unit.symbol})` : ""}`,
       nameLocation: "end",
       nameTextStyle: { color: colour.quiet, align: "left", fontSize: 12 },
       axisLabel: { formatter: (value) => (base ? percent(value) : plain(value)) },
     }),
-    dataZoom: zooms(colour, { filterMode: "filter", startValue: across(points[range.from], range.from), endValue: across(points[range.to], range.to) }),
+    dataZoom: zooms(colour, {
+      filterMode: "filter",
+      startValue: across(points[range.from], range.from),
+      endValue: across(points[range.to], range.to),
+    }),
     series: [
-      { id: "low", type: "line", data: low, stack: "band", symbol: "none", lineStyle: { opacity: 0 }, silent: true, tooltip: { show: false } },
-      { id: "spread", type: "line", data: spread, stack: "band", stackStrategy: "all", symbol: "none", lineStyle: { opacity: 0 }, areaStyle: { color: faint(colour.series[0], 0.2) }, zlevel: 1, silent: true, tooltip: { show: false } },
+      {
+        id: "low",
+        type: "line",
+        data: low,
+        stack: "band",
+        symbol: "none",
+        lineStyle: { opacity: 0 },
+        silent: true,
+        tooltip: { show: false },
+      },
+      {
+        id: "spread",
+        type: "line",
+        data: spread,
+        stack: "band",
+        stackStrategy: "all",
+        symbol: "none",
+        lineStyle: { opacity: 0 },
+        areaStyle: { color: faint(colour.series[0], 0.2) },
+        zlevel: 1,
+        silent: true,
+        tooltip: { show: false },
+      },
       {
         id: "runs",
         type: "scatter",
@@ -52,10 +82,36 @@ export function historyOptions(colour, { told, points, about, base, by, range, n
         itemStyle: { color: colour.series[0] },
         emphasis: { scale: 1.8 },
         cursor: "pointer",
-        markLine: { silent: true, symbol: "none", data: marks(colour, told, places, base, narrow), animation: false, label: { show: false } },
+        markLine: {
+          silent: true,
+          symbol: "none",
+          data: marks(colour, told, places, base, narrow),
+          animation: false,
+          label: { show: false },
+        },
       },
-      { id: "notes", type: "scatter", symbol: "diamond", symbolSize: 11, data: notes(told, places, points, up), itemStyle: { color: colour.series[3], borderColor: colour.surface, borderWidth: 1.5 }, silent: true },
-      { id: "gaps", type: "scatter", symbol: "path://M0 0L10 10M10 0L0 10", symbolSize: 9, data: gaps.map((place) => [place, lowest(points, up)]), itemStyle: { color: "transparent", borderColor: colour.bad, borderWidth: 2 }, silent: true },
+      {
+        id: "notes",
+        type: "scatter",
+        zlevel: 1,
+        z: 3,
+        symbol: "diamond",
+        symbolSize: 11,
+        data: notes(told, places, points, up),
+        itemStyle: { color: colour.series[3], borderColor: colour.surface, borderWidth: 1.5 },
+        silent: true,
+      },
+      {
+        id: "gaps",
+        type: "scatter",
+        zlevel: 1,
+        z: 3,
+        symbol: "path://M0 0L10 10M10 0L0 10",
+        symbolSize: 9,
+        data: gaps.map((place) => [place, lowest(points, up)]),
+        itemStyle: { color: "transparent", borderColor: colour.bad, borderWidth: 2 },
+        silent: true,
+      },
     ],
   };
 }
@@ -87,7 +143,15 @@ function marks(colour, told, places, base, narrow) {
       return {
         xAxis: places.get(one.at_run),
         lineStyle: { color: colours, width: measured ? 2 : 1.5, type: measured ? "solid" : "dashed" },
-        label: { show: true, position: "end", color: measured && !one.acknowledged ? colour.bad : colour.quiet, fontSize: 11.5, formatter: narrow ? String(one.number) : `${one.number}: ${measured ? percent(one.ratio) : shortened(one.cause.replace("conditions: ", "").split(";")[0], 30)}` },
+        label: {
+          show: true,
+          position: "end",
+          color: measured && !one.acknowledged ? colour.bad : colour.quiet,
+          fontSize: 11.5,
+          formatter: narrow
+            ? String(one.number)
+            : `${one.number}: ${measured ? percent(one.ratio) : shortened(one.cause.replace("conditions: ", "").split(";")[0], 30)}`,
+        },
       };
     });
   if (base) found.push({ yAxis: 1, lineStyle: { color: colour.quiet, type: "dotted", width: 1.5 } });
@@ -96,7 +160,9 @@ function marks(colour, told, places, base, narrow) {
 
 function notes(told, places, points, up) {
   const value = new Map(points.map((point) => [point.run, up(point.median)]));
-  return [...new Set(told.annotations.map((one) => one.run))].filter((run) => places.has(run)).map((run) => [places.get(run), value.get(run)]);
+  return [...new Set(told.annotations.map((one) => one.run))]
+    .filter((run) => places.has(run))
+    .map((run) => [places.get(run), value.get(run)]);
 }
 
 function gapPlace(gap, points, by) {

@@ -21,16 +21,44 @@ const MOST_ROUNDS = 8;
  * missed are told again, none twice.
  */
 export function follow(place, id, life, ended, moved = () => {}) {
-  const state = { status: "queued", position: null, likely: null, cases: null, case: null, done: 0, number: 0, begun: null, last: [], readings: [], seen: 0 };
+  const state = {
+    status: "queued",
+    position: null,
+    likely: null,
+    cases: null,
+    case: null,
+    done: 0,
+    number: 0,
+    begun: null,
+    last: [],
+    readings: [],
+    seen: 0,
+  };
   const title = element("h2");
   const meter = element("progress", { max: 1, "aria-label": "Cases done" });
   const said = element("p", { "aria-live": "polite" });
   const rounds = element("ul", { class: "list" });
   const quiet = element("p", { class: "quiet", role: "status" });
-  const curves = chart({ label: "Temperature and power while it is measured", size: "low", options: (colour) => liveOptions(colour, state.readings), life });
+  const curves = chart({
+    label: "Temperature and power while it is measured",
+    size: "low",
+    options: (colour) => liveOptions(colour, state.readings),
+    life,
+  });
   curves.place.hidden = true;
   const cancel = button("Cancel the run", end, { class: "danger" });
-  place.replaceChildren(element("section", { class: "card live", "aria-label": "Live" }, element("div", { class: "bar" }, title, cancel), meter, said, rounds, curves.place, quiet));
+  place.replaceChildren(
+    element(
+      "section",
+      { class: "card live", "aria-label": "Live" },
+      element("div", { class: "bar" }, title, cancel),
+      meter,
+      said,
+      rounds,
+      curves.place,
+      quiet,
+    ),
+  );
   let source = null;
   let due = false;
   let before = null;
@@ -80,7 +108,8 @@ export function follow(place, id, life, ended, moved = () => {}) {
   }
 
   function take(kind, told) {
-    if (kind === "started") Object.assign(state, { status: "running", cases: told.cases ?? state.cases, begun: state.begun ?? told.at });
+    if (kind === "started")
+      Object.assign(state, { status: "running", cases: told.cases ?? state.cases, begun: state.begun ?? told.at });
     if (kind === "case") {
       Object.assign(state, { case: told, number: told.position + 1, done: told.position, round: 0 });
     }
@@ -127,13 +156,40 @@ export function follow(place, id, life, ended, moved = () => {}) {
     const within = state.case ? Math.min(1, (state.round ?? 0) / Math.max(1, state.case.planned)) : 0;
     if (whole) meter.value = Math.min(1, (state.done + within) / whole);
     const told = state.case;
-    const shown = JSON.stringify([state.status, state.position, state.cases, told, state.round, state.likely && clock(state.likely), state.begun && ago(state.begun), state.last.length && state.last[0].index, state.seen]);
+    const shown = JSON.stringify([
+      state.status,
+      state.position,
+      state.cases,
+      told,
+      state.round,
+      state.likely && clock(state.likely),
+      state.begun && ago(state.begun),
+      state.last.length && state.last[0].index,
+      state.seen,
+    ]);
     if (shown === before) return;
     before = shown;
-    title.replaceChildren(status(state.status), " ", state.status === "queued" ? waits(state.position) : state.status === "running" ? "measured now" : "");
-    const text = told ? `Case ${state.number}${whole ? ` of ${whole}` : ""}: ` : state.status === "queued" ? "Queued." : "It begins …";
-    const begun = [state.begun ? ` · begun ${ago(state.begun)}` : "", state.likely ? ` · likely over ${clock(state.likely)}` : ""].join("");
-    said.replaceChildren(text, told ? named(told.model) : "", told ? ` · ${told.suite} · ${workload(told.workload)} · round ${state.round ?? 0} of ${told.planned}${begun}` : "");
+    title.replaceChildren(
+      status(state.status),
+      " ",
+      state.status === "queued" ? waits(state.position) : state.status === "running" ? "measured now" : "",
+    );
+    const text = told
+      ? `Case ${state.number}${whole ? ` of ${whole}` : ""}: `
+      : state.status === "queued"
+        ? "Queued."
+        : "It begins …";
+    const begun = [
+      state.begun ? ` · begun ${ago(state.begun)}` : "",
+      state.likely ? ` · likely over ${clock(state.likely)}` : "",
+    ].join("");
+    said.replaceChildren(
+      text,
+      told ? named(told.model) : "",
+      told
+        ? ` · ${told.suite} · ${workload(told.workload)} · round ${state.round ?? 0} of ${told.planned}${begun}`
+        : "",
+    );
     rounds.replaceChildren(...state.last.map((one) => line(one)));
   }
 
@@ -160,7 +216,9 @@ export function follow(place, id, life, ended, moved = () => {}) {
 }
 
 function waits(position) {
-  return position ? `it waits; ${position === 1 ? "one run is" : `${position} runs are`} before it` : "it waits for its turn";
+  return position
+    ? `it waits; ${position === 1 ? "one run is" : `${position} runs are`} before it`
+    : "it waits for its turn";
 }
 
 function clock(at) {
@@ -169,13 +227,30 @@ function clock(at) {
 }
 
 function line(one) {
-  const told = headlines(one.of?.suite).map((key) => `${metric(key).label} ${written(one.metrics[key], metric(key).unit)}`);
+  const told = headlines(one.of?.suite).map(
+    (key) => `${metric(key).label} ${written(one.metrics[key], metric(key).unit)}`,
+  );
   const text = one.status === "failed" ? `failed: ${one.error?.message ?? one.error?.code ?? ""}` : told.join(" · ");
   const why = one.counted || one.phase === "warmup" ? "" : one.flags.join(", ");
-  return element("li", { class: "bar" }, element("span", {}, `${one.phase === "warmup" ? "warm-up" : "round"} ${one.index}`, " · ", named(one.of?.model ?? ""), " ", element("small", {}, one.of?.suite ?? "")), element("span", { class: one.counted ? "value" : "quiet" }, text, why ? ` (${why})` : ""));
+  return element(
+    "li",
+    { class: "bar" },
+    element(
+      "span",
+      {},
+      `${one.phase === "warmup" ? "warm-up" : "round"} ${one.index}`,
+      " · ",
+      named(one.of?.model ?? ""),
+      " ",
+      element("small", {}, one.of?.suite ?? ""),
+    ),
+    element("span", { class: one.counted ? "value" : "quiet" }, text, why ? ` (${why})` : ""),
+  );
 }
 
 /** How long a run will likely take, in words. */
 export function likely(seconds) {
-  return seconds === null ? "how long it takes is not known yet: nothing like it was ever measured here" : `about ${span(seconds)}`;
+  return seconds === null
+    ? "how long it takes is not known yet: nothing like it was ever measured here"
+    : `about ${span(seconds)}`;
 }

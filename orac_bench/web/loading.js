@@ -33,7 +33,13 @@ export function trouble(error, again = null) {
   return element(
     "div",
     { class: "trouble", role: "alert" },
-    element("p", {}, element("strong", {}, unreachable ? "The service does not answer" : error.title ?? "This did not work"), ". ", unreachable ? "Trying again." : error.message),
+    element(
+      "p",
+      {},
+      element("strong", {}, unreachable ? "The service does not answer" : (error.title ?? "This did not work")),
+      ". ",
+      unreachable ? "Trying again." : error.message,
+    ),
     error.next ? element("p", { class: "quiet" }, error.next) : null,
     again ? button("Try again", again) : null,
   );

@@ -22,12 +22,17 @@ export function show(place, where, life) {
   let ask = null;
   const draw = () => content.replaceChildren(...drawn(state, act));
   const refresh = () =>
-    loaded(content, life, (signal) => read("/v1/models", { signal }), ({ models }) => {
-      state.models = models;
-      if (ask) ask.offer(models);
-      else ask = promptBox(box, models, where, life, refresh);
-      return drawn(state, act);
-    });
+    loaded(
+      content,
+      life,
+      (signal) => read("/v1/models", { signal }),
+      ({ models }) => {
+        state.models = models;
+        if (ask) ask.offer(models);
+        else ask = promptBox(box, models, where, life, refresh);
+        return drawn(state, act);
+      },
+    );
   refresh();
   let measuring;
   onPulse(({ answers, health }) => {
@@ -42,7 +47,10 @@ export function show(place, where, life) {
     state.said.delete(model.name);
     draw();
     try {
-      const done = await post("POST", `/v1/models/${encodeURIComponent(model.name)}/${verb}${force ? "?force=true" : ""}`);
+      const done = await post(
+        "POST",
+        `/v1/models/${encodeURIComponent(model.name)}/${verb}${force ? "?force=true" : ""}`,
+      );
       state.said.set(model.name, { text: told(done, verb, (performance.now() - began) / 1000) });
       announce(`${model.name} is ${done.state}.`);
     } catch (error) {
@@ -61,26 +69,56 @@ export function show(place, where, life) {
 }
 
 function told(done, verb, seconds) {
-  const memory = done.memory_before_b === null ? "" : ` Available memory ${written(done.memory_before_b, "B")} → ${written(done.memory_after_b, "B")}.`;
+  const memory =
+    done.memory_before_b === null
+      ? ""
+      : ` Available memory ${written(done.memory_before_b, "B")} → ${written(done.memory_after_b, "B")}.`;
   const evicted = done.evicted.length ? ` Given up for it: ${done.evicted.join(", ")}.` : "";
   return `${verb === "load" ? "Loaded" : "Unloaded"} in ${span(done.elapsed_ms / 1000) === "0 s" ? `${done.elapsed_ms.toFixed(0)} ms` : span(seconds)}.${memory}${evicted}`;
 }
 
 function drawn(state, act) {
   if (!state.models.length) {
-    return [element("section", { class: "first" }, element("h2", {}, "There is no model yet"), element("p", {}, "Put GGUF files into the folder that ORAC_MODELS_DIR names; they appear here by themselves."), element("p", { class: "quiet" }, "Without that setting `make bench` fetches a small sample model."))];
+    return [
+      element(
+        "section",
+        { class: "first" },
+        element("h2", {}, "There is no model yet"),
+        element("p", {}, "Put GGUF files into the folder that ORAC_MODELS_DIR names; they appear here by themselves."),
+        element("p", { class: "quiet" }, "Without that setting `make bench` fetches a small sample model."),
+      ),
+    ];
   }
   const columns = [
-    { label: "Model", cell: (one) => [named(one.name), one.file && one.file !== one.name ? element("small", {}, named(one.file)) : null, one.aliases.length ? element("small", {}, "also: ", named(one.aliases.join(", "))) : null] },
+    {
+      label: "Model",
+      cell: (one) => [
+        named(one.name),
+        one.file && one.file !== one.name ? element("small", {}, named(one.file)) : null,
+        one.aliases.length ? element("small", {}, "also: ", named(one.aliases.join(", "))) : null,
+      ],
+    },
     { label: "State", cell: (one) => standing(one, state) },
     { label: "Size", kind: "number", cell: (one) => written(one.size_b, "B"), sort: (one) => one.size_b },
     { label: "Quantisation", cell: (one) => one.quantization ?? "–", sort: (one) => one.quantization ?? "" },
     { label: "Parameters", kind: "number", cell: (one) => parameters(one.parameters), sort: (one) => one.parameters },
-    { label: "Context", kind: "number", cell: (one) => (one.context_length === null ? "–" : `${one.context_length}`), narrow: false },
+    {
+      label: "Context",
+      kind: "number",
+      cell: (one) => (one.context_length === null ? "–" : `${one.context_length}`),
+      narrow: false,
+    },
     { label: "Memory", cell: (one) => (one.fits ? FITS[one.fits] : "–") },
     { label: "Do", cell: (one) => acts(one, state, act) },
   ];
-  return [table({ caption: "Models", columns, rows: state.models, rowAttributes: (one) => ({ class: one.state === "refused" ? "left-out" : null, "data-model": one.name }) })];
+  return [
+    table({
+      caption: "Models",
+      columns,
+      rows: state.models,
+      rowAttributes: (one) => ({ class: one.state === "refused" ? "left-out" : null, "data-model": one.name }),
+    }),
+  ];
 }
 
 function standing(one, state) {
@@ -89,11 +127,18 @@ function standing(one, state) {
   const [kind, sign] = SIGNS[shown];
   const said = state.said.get(one.name);
   return [
-    element("span", { class: `status ${kind}`, "data-state": shown }, element("span", { "aria-hidden": "true" }, sign), busy === "unload" ? "unloading" : shown),
+    element(
+      "span",
+      { class: `status ${kind}`, "data-state": shown },
+      element("span", { "aria-hidden": "true" }, sign),
+      busy === "unload" ? "unloading" : shown,
+    ),
     busy ? element("progress", { "aria-label": `${busy === "load" ? "Loads" : "Unloads"} ${one.name}` }) : null,
     one.reason ? element("small", { class: "said" }, one.reason) : null,
     said?.text ? element("small", { class: "said", role: "status" }, said.text) : null,
-    said?.error ? element("small", { class: "said", role: "alert" }, `${said.error.message} ${said.error.next ?? ""}`) : null,
+    said?.error
+      ? element("small", { class: "said", role: "alert" }, `${said.error.message} ${said.error.next ?? ""}`)
+      : null,
   ];
 }
 
@@ -105,9 +150,13 @@ function acts(one, state, act) {
   return element(
     "div",
     { class: "actions" },
-    button(verb === "load" ? "Load" : "Unload", () => act(one, verb), { disabled: busy, "aria-label": `${verb === "load" ? "Load" : "Unload"} ${one.name}` }),
-    said?.error?.status === 409 && verb === "load" && one.fits === "no" ? button("Load all the same", () => act(one, "load", { force: true }), { disabled: busy }) : null,
+    button(verb === "load" ? "Load" : "Unload", () => act(one, verb), {
+      disabled: busy,
+      "aria-label": `${verb === "load" ? "Load" : "Unload"} ${one.name}`,
+    }),
+    said?.error?.status === 409 && verb === "load" && one.fits === "no"
+      ? button("Load all the same", () => act(one, "load", { force: true }), { disabled: busy })
+      : null,
     link(address("benchmark", null, { models: one.name }), "Measure"),
   );
 }
-

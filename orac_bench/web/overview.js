@@ -19,7 +19,9 @@ const KINDS = { bad: "worse", unsure: "inconclusive", same: "same", good: "bette
 
 /** Shows the overview. */
 export function show(place, where, life) {
-  const filters = Object.fromEntries(["text", "suite", "verdict", "quant", "size", "mode", "since"].map((key) => [key, where.query.get(key) ?? ""]));
+  const filters = Object.fromEntries(
+    ["text", "suite", "verdict", "quant", "size", "mode", "since"].map((key) => [key, where.query.get(key) ?? ""]),
+  );
   const heading = element("h1", {}, "Overview");
   const tiles = element("div");
   const content = element("div", { class: "content" });
@@ -41,7 +43,9 @@ export function show(place, where, life) {
     const redraw = () => rest.replaceChildren(...results(told.cases, filters));
     redraw();
     const form = element("div", {}, controls(told.cases, filters, redraw));
-    learnModels(life.signal).then((more) => more && !life.signal.aborted && form.replaceChildren(controls(told.cases, filters, redraw)));
+    learnModels(life.signal).then(
+      (more) => more && !life.signal.aborted && form.replaceChildren(controls(told.cases, filters, redraw)),
+    );
     return [form, rest];
   }
 }
@@ -59,10 +63,20 @@ function controls(cases, filters, redraw) {
     Object.entries(KINDS).map(([key, word]) => {
       const count = cases.filter((one) => kind(one.verdict) === key).length;
       const turn = () => set("verdict", filters.verdict === key ? "" : key);
-      return button([shape(key), `${count} ${word}`], turn, { class: `chip ${key}`, "data-kind": key, "aria-pressed": String(filters.verdict === key) });
+      return button([shape(key), `${count} ${word}`], turn, {
+        class: `chip ${key}`,
+        "data-kind": key,
+        "aria-pressed": String(filters.verdict === key),
+      });
     }),
   );
-  const text = element("input", { type: "search", id: "f-text", value: filters.text, placeholder: "Model", on: { input: () => set("text", text.value) } });
+  const text = element("input", {
+    type: "search",
+    id: "f-text",
+    value: filters.text,
+    placeholder: "Model",
+    on: { input: () => set("text", text.value) },
+  });
   const options = (of) => [...new Set(cases.map(of).filter(Boolean))].sort();
   return element(
     "form",
@@ -70,17 +84,40 @@ function controls(cases, filters, redraw) {
     chips,
     element(
       "details",
-      { class: "more", open: WIDE.matches || Object.entries(filters).some(([key, value]) => key !== "verdict" && value) },
+      {
+        class: "more",
+        open: WIDE.matches || Object.entries(filters).some(([key, value]) => key !== "verdict" && value),
+      },
       element("summary", {}, "Filters"),
       element(
         "div",
         { class: "filters" },
         field("f-text", "Model", text),
-        chosen("suite", "Suite", options((one) => one.suite)),
-        chosen("quant", "Quantisation", options((one) => quantisation(one.model))),
-        chosen("size", "Size", sizes().filter(([key]) => cases.some((one) => size(one.model) === key))),
-        chosen("mode", "Power mode", options((one) => one.power_mode)),
-        chosen("since", "Measured", [["1", "today"], ["7", "in 7 days"], ["30", "in 30 days"]]),
+        chosen(
+          "suite",
+          "Suite",
+          options((one) => one.suite),
+        ),
+        chosen(
+          "quant",
+          "Quantisation",
+          options((one) => quantisation(one.model)),
+        ),
+        chosen(
+          "size",
+          "Size",
+          sizes().filter(([key]) => cases.some((one) => size(one.model) === key)),
+        ),
+        chosen(
+          "mode",
+          "Power mode",
+          options((one) => one.power_mode),
+        ),
+        chosen("since", "Measured", [
+          ["1", "today"],
+          ["7", "in 7 days"],
+          ["30", "in 30 days"],
+        ]),
       ),
     ),
   );
@@ -91,7 +128,9 @@ function controls(cases, filters, redraw) {
     const select = element(
       "select",
       { id: `f-${key}`, on: { change: () => set(key, select.value) } },
-      [["", "all"], ...pairs].map(([value, word]) => element("option", { value, selected: value === filters[key] }, word)),
+      [["", "all"], ...pairs].map(([value, word]) =>
+        element("option", { value, selected: value === filters[key] }, word),
+      ),
     );
     return field(`f-${key}`, label, select);
   }
@@ -109,29 +148,63 @@ function results(cases, filters) {
       (!filters.mode || one.power_mode === filters.mode) &&
       (since === null || new Date(one.at).getTime() >= since),
   );
-  const count = element("p", { class: "quiet count", "aria-live": "polite" }, `${wanted.length} of ${cases.length} cases, the worst first`);
+  const count = element(
+    "p",
+    { class: "quiet count", "aria-live": "polite" },
+    `${wanted.length} of ${cases.length} cases, the worst first`,
+  );
   if (!wanted.length) return [count, element("p", { class: "empty" }, "No case is left. Take a filter away.")];
-  return [count, table({ caption: "Cases, the worst first", columns: COLUMNS, rows: wanted, rowAttributes: (one) => ({ class: `case ${kind(one.verdict)}` }) })];
+  return [
+    count,
+    table({
+      caption: "Cases, the worst first",
+      columns: COLUMNS,
+      rows: wanted,
+      rowAttributes: (one) => ({ class: `case ${kind(one.verdict)}` }),
+    }),
+  ];
 }
 
 const COLUMNS = [
   {
     label: "Model",
-    cell: (one) => [link(address("case", one.case, { metric: one.metric }), named(one.model)), element("small", {}, `${one.suite} · ${workload(one.workload)}`)],
+    cell: (one) => [
+      link(address("case", one.case, { metric: one.metric }), named(one.model)),
+      element("small", {}, `${one.suite} · ${workload(one.workload)}`),
+    ],
   },
   { label: "Verdict", cell: (one) => verdict(one.verdict, { known: one.acknowledged }) },
-  { label: "Change", kind: "number", cell: (one) => (one.baseline ? [change(one.ratio, one.ci_low, one.ci_high), against(one)] : element("span", { class: "quiet" }, "first result")) },
+  {
+    label: "Change",
+    kind: "number",
+    cell: (one) =>
+      one.baseline
+        ? [change(one.ratio, one.ci_low, one.ci_high), against(one)]
+        : element("span", { class: "quiet" }, "first result"),
+  },
   {
     label: "Last value",
     kind: "number",
     cell: (one) => [
-      element("span", { class: "value", title: `${metric(one.metric).label}: ${metric(one.metric).formula}` }, written(one.last.median, one.unit)),
-      element("small", {}, `${metric(one.metric).label} · ${one.last.ci_low === null ? "no interval" : interval(one.last.ci_low, one.last.ci_high, one.last.median, one.unit)} · n ${one.last.n}`),
+      element(
+        "span",
+        { class: "value", title: `${metric(one.metric).label}: ${metric(one.metric).formula}` },
+        written(one.last.median, one.unit),
+      ),
+      element(
+        "small",
+        {},
+        `${metric(one.metric).label} · ${one.last.ci_low === null ? "no interval" : interval(one.last.ci_low, one.last.ci_high, one.last.median, one.unit)} · n ${one.last.n}`,
+      ),
       spoken(direction(one.better)),
     ],
   },
   { label: "Latest", cell: (one) => spark(one.spark) },
-  { label: "Measured", cell: (one) => element("time", { datetime: one.at, title: moment(one.at) }, ago(one.at)), narrow: false },
+  {
+    label: "Measured",
+    cell: (one) => element("time", { datetime: one.at, title: moment(one.at) }, ago(one.at)),
+    narrow: false,
+  },
 ];
 
 function against(one) {
@@ -143,8 +216,23 @@ function empty() {
     "section",
     { class: "first" },
     element("h2", {}, "Nothing has been measured yet"),
-    element("p", {}, "Measure a model once, and its numbers stand here: how fast it is, how sure that is, and later whether it has changed."),
-    element("ol", {}, element("li", {}, "Look whether your models are there."), element("li", {}, "Start a benchmark; a small one takes a minute or two."), element("li", {}, "Name its run as the baseline. From then on every case says whether it is slower or faster.")),
-    element("div", { class: "actions" }, element("a", { class: "primary", href: "#/benchmark?suites=first_token&suites=decode" }, "Measure now"), link("#/models", "See the models")),
+    element(
+      "p",
+      {},
+      "Measure a model once, and its numbers stand here: how fast it is, how sure that is, and later whether it has changed.",
+    ),
+    element(
+      "ol",
+      {},
+      element("li", {}, "Look whether your models are there."),
+      element("li", {}, "Start a benchmark; a small one takes a minute or two."),
+      element("li", {}, "Name its run as the baseline. From then on every case says whether it is slower or faster."),
+    ),
+    element(
+      "div",
+      { class: "actions" },
+      element("a", { class: "primary", href: "#/benchmark?suites=first_token&suites=decode" }, "Measure now"),
+      link("#/models", "See the models"),
+    ),
   );
 }

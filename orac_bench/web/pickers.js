@@ -12,7 +12,10 @@ export async function pickers(place, asked, life, chosen) {
   let runs = [];
   let baselines = [];
   try {
-    [{ runs }, { baselines }] = await Promise.all([read("/v1/runs?limit=100", { signal: life.signal }), read("/v1/baselines", { signal: life.signal })]);
+    [{ runs }, { baselines }] = await Promise.all([
+      read("/v1/runs?limit=100", { signal: life.signal }),
+      read("/v1/baselines", { signal: life.signal }),
+    ]);
   } catch {
     // the comparison below tells what is wrong; a run can still be typed in
   }
@@ -22,18 +25,29 @@ export async function pickers(place, asked, life, chosen) {
     "datalist",
     { id: "c-runs" },
     baselines.map((one) => element("option", { value: one.name }, `baseline, ${one.run}`)),
-    measured.map((one) => element("option", { value: one.id }, `${moment(one.started)} ${one.note ?? ""} ${one.models.length} models`)),
+    measured.map((one) =>
+      element("option", { value: one.id }, `${moment(one.started)} ${one.note ?? ""} ${one.models.length} models`),
+    ),
   );
   const base = side("c-base", "Base", asked.base || baselines[0]?.name || measured[1]?.id || "", measured, baselines);
   const candidates = element("div", { class: "content" });
   const add = (value) => {
     const number = candidates.childElementCount;
-    candidates.append(side(`c-candidate-${number}`, number ? `Candidate ${number + 1}` : "Candidate", value, measured, baselines));
+    candidates.append(
+      side(`c-candidate-${number}`, number ? `Candidate ${number + 1}` : "Candidate", value, measured, baselines),
+    );
     more.disabled = candidates.childElementCount >= MOST;
   };
   const more = button("Another candidate", () => add(""));
   for (const one of asked.candidates.length ? asked.candidates : [measured[0]?.id ?? ""]) add(one);
-  const wanted = element("select", { id: "c-metric" }, element("option", { value: "" }, "headlines of each suite"), metricKeys().filter((key) => metric(key).better).map((key) => element("option", { value: key, selected: asked.metrics.includes(key) }, metric(key).label)));
+  const wanted = element(
+    "select",
+    { id: "c-metric" },
+    element("option", { value: "" }, "headlines of each suite"),
+    metricKeys()
+      .filter((key) => metric(key).better)
+      .map((key) => element("option", { value: key, selected: asked.metrics.includes(key) }, metric(key).label)),
+  );
   const across = element("input", { type: "checkbox", checked: asked.across });
   place.replaceChildren(
     element(
@@ -44,13 +58,23 @@ export async function pickers(place, asked, life, chosen) {
         on: {
           submit: (event) => {
             event.preventDefault();
-            chosen({ base: value(base), candidates: [...candidates.children].map(value).filter(Boolean), metrics: wanted.value ? [wanted.value] : [], across: across.checked });
+            chosen({
+              base: value(base),
+              candidates: [...candidates.children].map(value).filter(Boolean),
+              metrics: wanted.value ? [wanted.value] : [],
+              across: across.checked,
+            });
           },
         },
       },
       list,
       element("div", { class: "pair" }, base, candidates),
-      element("div", { class: "filters" }, element("div", { class: "field" }, element("label", { for: "c-metric" }, "Metrics"), wanted), element("label", { class: "check" }, across, "also under different conditions")),
+      element(
+        "div",
+        { class: "filters" },
+        element("div", { class: "field" }, element("label", { for: "c-metric" }, "Metrics"), wanted),
+        element("label", { class: "check" }, across, "also under different conditions"),
+      ),
       element("div", { class: "actions" }, element("button", { class: "primary" }, "Compare"), more),
     ),
   );
@@ -59,16 +83,32 @@ export async function pickers(place, asked, life, chosen) {
 /** A run and, where one is wanted, a model of it. Its value is RUN or RUN:MODEL. */
 function side(id, label, value, runs, baselines) {
   const [ref, ...rest] = value.split(":");
-  const run = element("input", { id, list: "c-runs", value: ref, placeholder: "a run, latest, a baseline", autocomplete: "off", on: { change: () => offer() } });
+  const run = element("input", {
+    id,
+    list: "c-runs",
+    value: ref,
+    placeholder: "a run, latest, a baseline",
+    autocomplete: "off",
+    on: { change: () => offer() },
+  });
   const model = element("select", { id: `${id}-of` });
   offer(rest.join(":"));
-  return element("div", { class: "filters side" }, element("div", { class: "field" }, element("label", { for: id }, label), run), element("div", { class: "field" }, element("label", { for: `${id}-of` }, `${label}: cases`), model));
+  return element(
+    "div",
+    { class: "filters side" },
+    element("div", { class: "field" }, element("label", { for: id }, label), run),
+    element("div", { class: "field" }, element("label", { for: `${id}-of` }, `${label}: cases`), model),
+  );
 
   function offer(chosen = model.value) {
     const id = baselines.find((one) => one.name === run.value)?.run ?? run.value;
-    const known = (runs.find((one) => one.id === id) ?? (run.value.startsWith("latest") ? runs[0] : null))?.models ?? [];
+    const known =
+      (runs.find((one) => one.id === id) ?? (run.value.startsWith("latest") ? runs[0] : null))?.models ?? [];
     const names = chosen && !known.includes(chosen) ? [chosen, ...known] : known;
-    model.replaceChildren(element("option", { value: "" }, "all of the run"), ...names.map((one) => element("option", { value: one, selected: one === chosen }, one)));
+    model.replaceChildren(
+      element("option", { value: "" }, "all of the run"),
+      ...names.map((one) => element("option", { value: one, selected: one === chosen }, one)),
+    );
   }
 }
 

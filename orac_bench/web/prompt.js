@@ -16,14 +16,25 @@ export function promptBox(place, models, where, life, done) {
   const most = element("input", { id: "p-most", type: "number", min: 1, max: 4096, value: 256 });
   const ask = element("button", { class: "primary" }, "Ask");
   const stop = button("Stop", () => stopping?.abort(), { hidden: true });
-  const answer = element("div", { class: "answer", tabindex: 0, role: "region", "aria-label": "The answer", hidden: true });
+  const answer = element("div", {
+    class: "answer",
+    tabindex: 0,
+    role: "region",
+    "aria-label": "The answer",
+    hidden: true,
+  });
   const figures = element("dl", { class: "figures", "aria-live": "polite" });
   const failed = element("div");
   const form = element(
     "form",
     { class: "card", "aria-label": "Ask a model", on: { submit } },
     element("h2", {}, "Ask a model"),
-    element("div", { class: "filters" }, element("div", { class: "field" }, element("label", { for: "p-model" }, "Model to ask"), select), element("div", { class: "field" }, element("label", { for: "p-most" }, "Tokens at most"), most)),
+    element(
+      "div",
+      { class: "filters" },
+      element("div", { class: "field" }, element("label", { for: "p-model" }, "Model to ask"), select),
+      element("div", { class: "field" }, element("label", { for: "p-most" }, "Tokens at most"), most),
+    ),
     element("div", { class: "field" }, element("label", { for: "p-text" }, "Prompt"), text),
     element("div", { class: "actions" }, ask, stop),
     failed,
@@ -39,7 +50,15 @@ export function promptBox(place, models, where, life, done) {
   function offer(list) {
     const usable = list.filter((one) => one.state !== "refused");
     const before = select.value || where.query.get("model") || usable.find((one) => one.state === "loaded")?.name;
-    select.replaceChildren(...usable.map((one) => element("option", { value: one.name, selected: one.name === before }, one.state === "loaded" ? `${one.name} (loaded)` : one.name)));
+    select.replaceChildren(
+      ...usable.map((one) =>
+        element(
+          "option",
+          { value: one.name, selected: one.name === before },
+          one.state === "loaded" ? `${one.name} (loaded)` : one.name,
+        ),
+      ),
+    );
     if (usable.length) place.replaceChildren(form);
     else place.replaceChildren();
   }
@@ -60,7 +79,12 @@ export function promptBox(place, models, where, life, done) {
     stop.hidden = false;
     stop.focus();
     try {
-      const body = { model: select.value, prompt: text.value, stream: true, options: { num_predict: Number(most.value) } };
+      const body = {
+        model: select.value,
+        prompt: text.value,
+        stream: true,
+        options: { num_predict: Number(most.value) },
+      };
       const response = await send("POST", "/v1/prompt", body, { signal: stopping.signal });
       let first = null;
       let pieces = 0;
@@ -70,10 +94,15 @@ export function promptBox(place, models, where, life, done) {
           pieces += 1;
           if (data.thinking) thinking.append(data.thinking);
           if (data.text) words.append(data.text);
-          if (pieces === 1) figures.replaceChildren(figure("first token after", `${first.toFixed(0)} ms here`), figure("state", "writes …"));
+          if (pieces === 1)
+            figures.replaceChildren(
+              figure("first token after", `${first.toFixed(0)} ms here`),
+              figure("state", "writes …"),
+            );
           answer.scrollTop = answer.scrollHeight;
         } else if (kind === "done") tell(data);
-        else if (kind === "error") failed.replaceChildren(trouble({ title: data.title, message: data.detail, next: data.next }));
+        else if (kind === "error")
+          failed.replaceChildren(trouble({ title: data.title, message: data.detail, next: data.next }));
       }
     } catch (error) {
       if (stopping.signal.aborted) figures.replaceChildren(figure("state", "stopped"));
@@ -95,7 +124,7 @@ export function promptBox(place, models, where, life, done) {
       figure("tokens", String(data.output_tokens ?? "–")),
       figure("whole", written(data.elapsed_ms / 1e3, "s")),
       ...(data.load_ms === null ? [] : [figure("of it loading", written(data.load_ms / 1e3, "s"))]),
-      figure("ended by", data.done_reason === "length" ? "the most tokens" : data.done_reason ?? "–"),
+      figure("ended by", data.done_reason === "length" ? "the most tokens" : (data.done_reason ?? "–")),
     );
   }
 }

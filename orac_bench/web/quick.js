@@ -17,7 +17,11 @@ export function quick(place, models, life) {
   if (!models.length) return;
   const text = element("textarea", { id: "q-prompt", rows: 3, required: true }, PROMPT);
   const rounds = element("input", { id: "q-rounds", type: "number", min: 1, max: 100, value: 3 });
-  const which = boxes("Models to compare", models.map((one) => [one.name, named(one.name), one.state === "loaded" ? "loaded" : one.quantization ?? ""]), []);
+  const which = boxes(
+    "Models to compare",
+    models.map((one) => [one.name, named(one.name), one.state === "loaded" ? "loaded" : (one.quantization ?? "")]),
+    [],
+  );
   const ask = element("button", { class: "primary" }, "Compare them");
   const stop = button("Stop", () => stopping?.abort(), { hidden: true });
   const result = element("div", { class: "content", "aria-live": "polite" });
@@ -28,9 +32,22 @@ export function quick(place, models, life) {
       "form",
       { class: "card", "aria-label": "One prompt, several models", on: { submit } },
       element("h2", {}, "One prompt, several models"),
-      element("p", { class: "quiet" }, "Each model answers alone, one after the other. None chosen: those that are loaded, else all. Leaving this view cancels it."),
-      element("div", { class: "pair" }, element("div", { class: "field" }, element("label", { for: "q-prompt" }, "Prompt for all"), text), which),
-      element("div", { class: "filters" }, element("div", { class: "field" }, element("label", { for: "q-rounds" }, "Rounds a model"), rounds)),
+      element(
+        "p",
+        { class: "quiet" },
+        "Each model answers alone, one after the other. None chosen: those that are loaded, else all. Leaving this view cancels it.",
+      ),
+      element(
+        "div",
+        { class: "pair" },
+        element("div", { class: "field" }, element("label", { for: "q-prompt" }, "Prompt for all"), text),
+        which,
+      ),
+      element(
+        "div",
+        { class: "filters" },
+        element("div", { class: "field" }, element("label", { for: "q-rounds" }, "Rounds a model"), rounds),
+      ),
       element("div", { class: "actions" }, ask, stop),
       result,
     ),
@@ -42,15 +59,27 @@ export function quick(place, models, life) {
     stopping = new AbortController();
     ask.disabled = true;
     stop.hidden = false;
-    result.replaceChildren(element("p", {}, "They are asked; above is how far it is."), element("progress", { "aria-label": "They are asked" }));
+    result.replaceChildren(
+      element("p", {}, "They are asked; above is how far it is."),
+      element("progress", { "aria-label": "They are asked" }),
+    );
     const names = ticked(which);
     beat();
     life.after(1500, beat);
     try {
-      const told = await post("POST", "/v1/benchmark", { prompt: text.value, rounds: Number(rounds.value), ...(names.length ? { models: names } : {}) }, { signal: stopping.signal });
+      const told = await post(
+        "POST",
+        "/v1/benchmark",
+        { prompt: text.value, rounds: Number(rounds.value), ...(names.length ? { models: names } : {}) },
+        { signal: stopping.signal },
+      );
       result.replaceChildren(...answered(told));
     } catch (error) {
-      result.replaceChildren(stopping.signal.aborted ? element("p", { class: "quiet" }, "Stopped; what was measured so far is kept with its run.") : trouble(error));
+      result.replaceChildren(
+        stopping.signal.aborted
+          ? element("p", { class: "quiet" }, "Stopped; what was measured so far is kept with its run.")
+          : trouble(error),
+      );
     }
     stopping = null;
     if (life.signal.aborted) return;
@@ -62,19 +91,53 @@ export function quick(place, models, life) {
 
 const COLUMNS = [
   { label: "Model", cell: (one) => named(one.model), text: (one) => one.model },
-  { label: "Latency", kind: "number", cell: (one) => element("span", { class: "value" }, written(one.latency_ms === null ? null : one.latency_ms / 1e3, "s")), sort: (one) => one.latency_ms },
-  { label: "TTFT", kind: "number", cell: (one) => written(one.ttft_ms === null ? null : one.ttft_ms / 1e3, "s"), sort: (one) => one.ttft_ms },
-  { label: "Rate", kind: "number", cell: (one) => written(one.tokens_per_s, "tokens/s"), sort: (one) => one.tokens_per_s },
+  {
+    label: "Latency",
+    kind: "number",
+    cell: (one) =>
+      element("span", { class: "value" }, written(one.latency_ms === null ? null : one.latency_ms / 1e3, "s")),
+    sort: (one) => one.latency_ms,
+  },
+  {
+    label: "TTFT",
+    kind: "number",
+    cell: (one) => written(one.ttft_ms === null ? null : one.ttft_ms / 1e3, "s"),
+    sort: (one) => one.ttft_ms,
+  },
+  {
+    label: "Rate",
+    kind: "number",
+    cell: (one) => written(one.tokens_per_s, "tokens/s"),
+    sort: (one) => one.tokens_per_s,
+  },
   {
     label: "Answer",
-    cell: (one) => (one.error ? element("span", { class: "said" }, `failed: ${one.error}`) : element("details", {}, element("summary", {}, element("bdi", { class: "start" }, (one.answer ?? "–").trim().slice(0, 60))), element("p", { class: "answer" }, one.answer))),
-    text: (one) => (one.error ? `failed: ${one.error}` : one.answer ?? ""),
+    cell: (one) =>
+      one.error
+        ? element("span", { class: "said" }, `failed: ${one.error}`)
+        : element(
+            "details",
+            {},
+            element("summary", {}, element("bdi", { class: "start" }, (one.answer ?? "–").trim().slice(0, 60))),
+            element("p", { class: "answer" }, one.answer),
+          ),
+    text: (one) => (one.error ? `failed: ${one.error}` : (one.answer ?? "")),
   },
 ];
 
 function answered(told) {
   return [
-    element("div", { class: "bar" }, element("p", {}, "The quickest first. Kept as run ", link(address("run", told.run), named(told.run))), element("div", { class: "actions" }, copyButton("Copy as Markdown", () => asMarkdown(COLUMNS, told.results)), saveButton("CSV", `${told.run}.csv`, () => asCsv(COLUMNS, told.results), "text/csv"))),
+    element(
+      "div",
+      { class: "bar" },
+      element("p", {}, "The quickest first. Kept as run ", link(address("run", told.run), named(told.run))),
+      element(
+        "div",
+        { class: "actions" },
+        copyButton("Copy as Markdown", () => asMarkdown(COLUMNS, told.results)),
+        saveButton("CSV", `${told.run}.csv`, () => asCsv(COLUMNS, told.results), "text/csv"),
+      ),
+    ),
     table({ caption: "Models by latency", columns: COLUMNS, rows: told.results, sorted: { column: 1, down: false } }),
   ];
 }

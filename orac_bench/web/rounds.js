@@ -20,16 +20,22 @@ export async function caseRounds(place, told, result, wanted, life) {
     place,
     life,
     async (signal) => {
-      if (kept.run !== told.run.id || !told.run.ended) Object.assign(kept, { told: await read(`/v1/runs/${encodeURIComponent(told.run.id)}?rounds=true`, { signal }), run: told.run.id });
+      if (kept.run !== told.run.id || !told.run.ended)
+        Object.assign(kept, {
+          told: await read(`/v1/runs/${encodeURIComponent(told.run.id)}?rounds=true`, { signal }),
+          run: told.run.id,
+        });
       return kept.told;
     },
-    (whole) => drawn(whole, whole.results.find((one) => one.case.key === result.case.key) ?? whole.results[0], wanted, life),
+    (whole) =>
+      drawn(whole, whole.results.find((one) => one.case.key === result.case.key) ?? whole.results[0], wanted, life),
   );
 }
 
 function drawn(told, result, wanted, life) {
   const known = metricKeys().filter((key) => result.rounds.some((one) => one.metrics[key] !== null));
-  const first = headlines(result.case.suite).find((key) => known.includes(key)) ?? known[0] ?? headlines(result.case.suite)[0];
+  const first =
+    headlines(result.case.suite).find((key) => known.includes(key)) ?? known[0] ?? headlines(result.case.suite)[0];
   const state = { metric: known.includes(wanted.metric) ? wanted.metric : first };
   const distribution = element("div");
   const show = () => distribution.replaceChildren(...distributed(result, state.metric, life));
@@ -43,16 +49,43 @@ function drawn(told, result, wanted, life) {
       element(
         "div",
         { class: "bar" },
-        element("h2", {}, "Every round of ", named(result.case.model), ` · ${result.case.suite} · ${workload(result.case.workload)}`),
-        element("div", { class: "actions" }, link(address("case", result.case.key, { metric: state.metric }), "Its history")),
+        element(
+          "h2",
+          {},
+          "Every round of ",
+          named(result.case.model),
+          ` · ${result.case.suite} · ${workload(result.case.workload)}`,
+        ),
+        element(
+          "div",
+          { class: "actions" },
+          link(address("case", result.case.key, { metric: state.metric }), "Its history"),
+        ),
       ),
-      result.answer ? element("details", {}, element("summary", {}, "The answer of the first round"), element("p", { class: "answer" }, result.answer)) : null,
+      result.answer
+        ? element(
+            "details",
+            {},
+            element("summary", {}, "The answer of the first round"),
+            element("p", { class: "answer" }, result.answer),
+          )
+        : null,
       known.length
-        ? element("div", { class: "filters" }, select("r-metric", "Metric", known.map((key) => [key, metric(key).label]), state.metric, (value) => {
-            state.metric = value;
-            remember({ metric: value });
-            show();
-          }))
+        ? element(
+            "div",
+            { class: "filters" },
+            select(
+              "r-metric",
+              "Metric",
+              known.map((key) => [key, metric(key).label]),
+              state.metric,
+              (value) => {
+                state.metric = value;
+                remember({ metric: value });
+                show();
+              },
+            ),
+          )
         : null,
       distribution,
       roundsTable(result, known.includes(state.metric) ? state.metric : null, chooseRound),
@@ -70,34 +103,110 @@ function distributed(result, key, life) {
   const said = summary
     ? [
         ["median", `${written(summary.median, about.unit)}`],
-        ["95 % interval", interval(summary.ci_low, summary.ci_high, summary.median, about.unit) || `none: ${summary.n} rounds are too few`],
+        [
+          "95 % interval",
+          interval(summary.ci_low, summary.ci_high, summary.median, about.unit) ||
+            `none: ${summary.n} rounds are too few`,
+        ],
         ["counted", `${summary.n} of ${result.planned}`],
         ["left out", `${left.length - failed} excluded, ${failed} failed`],
       ]
-    : [["counted", `0 of ${result.planned}`], ["left out", `${left.length - failed} excluded, ${failed} failed`]];
-  const figures = element("dl", { class: "figures" }, said.map(([name, text]) => element("div", {}, element("dt", {}, name), element("dd", {}, text))));
-  if (!result.rounds.length) return [element("p", { class: "empty" }, result.error ? result.error.message : "It has no rounds.")];
-  const made = chart({ label, size: "middle", options: (colour) => distributionOptions(colour, { result, key, about, summary }), life });
-  return [element("div", { class: "bar" }, figures, element("div", { class: "actions" }, element("span", { class: "quiet" }, direction(about.better)), imageButton(made, `${result.case.key}-${key}`))), made.place, legend()];
+    : [
+        ["counted", `0 of ${result.planned}`],
+        ["left out", `${left.length - failed} excluded, ${failed} failed`],
+      ];
+  const figures = element(
+    "dl",
+    { class: "figures" },
+    said.map(([name, text]) => element("div", {}, element("dt", {}, name), element("dd", {}, text))),
+  );
+  if (!result.rounds.length)
+    return [element("p", { class: "empty" }, result.error ? result.error.message : "It has no rounds.")];
+  const made = chart({
+    label,
+    size: "middle",
+    options: (colour) => distributionOptions(colour, { result, key, about, summary }),
+    life,
+  });
+  return [
+    element(
+      "div",
+      { class: "bar" },
+      figures,
+      element(
+        "div",
+        { class: "actions" },
+        element("span", { class: "quiet" }, direction(about.better)),
+        imageButton(made, `${result.case.key}-${key}`),
+      ),
+    ),
+    made.place,
+    legend(),
+  ];
 }
 
 function legend() {
-  return element("p", { class: "legend" }, signs().map(([sign, text]) => element("span", { "data-sign": sign }, text)));
+  return element(
+    "p",
+    { class: "legend" },
+    signs().map(([sign, text]) => element("span", { "data-sign": sign }, text)),
+  );
 }
 
 function roundsTable(result, key, chooseRound) {
   const columns = [
-    { label: "Round", cell: (one) => button(`${one.phase === "warmup" ? "warm-up" : "round"} ${one.index}`, () => chooseRound(one), { class: "row" }), text: (one) => `${one.phase} ${one.index}` },
-    { label: "Counts", cell: (one) => (one.status === "failed" ? "failed" : one.phase === "warmup" ? "warm-up" : one.counted ? "yes" : "no") },
-    ...(key ? [{ label: metric(key).label, kind: "number", cell: (one) => written(one.metrics[key], metric(key).unit) }] : []),
-    ...["e2e_s", "output_tokens", "temperature_start_celsius"].filter((one) => one !== key).map((one) => ({ label: metric(one).label, kind: "number", cell: (round) => written(round.metrics[one], metric(one).unit) })),
+    {
+      label: "Round",
+      cell: (one) =>
+        button(`${one.phase === "warmup" ? "warm-up" : "round"} ${one.index}`, () => chooseRound(one), {
+          class: "row",
+        }),
+      text: (one) => `${one.phase} ${one.index}`,
+    },
+    {
+      label: "Counts",
+      cell: (one) =>
+        one.status === "failed" ? "failed" : one.phase === "warmup" ? "warm-up" : one.counted ? "yes" : "no",
+    },
+    ...(key
+      ? [{ label: metric(key).label, kind: "number", cell: (one) => written(one.metrics[key], metric(key).unit) }]
+      : []),
+    ...["e2e_s", "output_tokens", "temperature_start_celsius"]
+      .filter((one) => one !== key)
+      .map((one) => ({
+        label: metric(one).label,
+        kind: "number",
+        cell: (round) => written(round.metrics[one], metric(one).unit),
+      })),
     { label: "Remarks", cell: (one) => remarks(one) },
   ];
   const odd = result.rounds.filter((one) => one.flags.length || one.error).length;
-  return element("details", {}, element("summary", {}, `${result.rounds.length} rounds as a table${odd ? `, ${odd} with remarks` : ""}`), table({ caption: "Rounds", columns, rows: result.rounds, rowAttributes: (one) => ({ class: one.counted ? null : "left-out" }) }));
+  return element(
+    "details",
+    {},
+    element("summary", {}, `${result.rounds.length} rounds as a table${odd ? `, ${odd} with remarks` : ""}`),
+    table({
+      caption: "Rounds",
+      columns,
+      rows: result.rounds,
+      rowAttributes: (one) => ({ class: one.counted ? null : "left-out" }),
+    }),
+  );
 }
 
 function remarks(one) {
-  const told = one.flags.map((name) => [element("span", { class: flag(name).excludes ? "flag excludes" : "flag" }, name), " ", element("small", {}, flag(name).text)]);
-  return one.error ? [element("span", { class: "flag excludes" }, one.error.code), element("small", { class: "said" }, one.error.message), told] : told.length ? told : "";
+  const told = one.flags.map((name) => [
+    element("span", { class: flag(name).excludes ? "flag excludes" : "flag" }, name),
+    " ",
+    element("small", {}, flag(name).text),
+  ]);
+  return one.error
+    ? [
+        element("span", { class: "flag excludes" }, one.error.code),
+        element("small", { class: "said" }, one.error.message),
+        told,
+      ]
+    : told.length
+      ? told
+      : "";
 }

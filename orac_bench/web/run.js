@@ -8,11 +8,11 @@ import { life as newLife } from "./life.js";
 import { follow } from "./live.js";
 import { loaded, trouble } from "./loading.js";
 import { onPulse } from "./pulse.js";
+import { notes } from "./notes.js";
+import { card, resultsTable } from "./results.js";
 import { caseRounds } from "./rounds.js";
 import { over, status } from "./status.js";
-import { scrolled, table } from "./table.js";
-import { interval, moment, share, span, workload, written } from "./units.js";
-import { headlines, metric } from "./words.js";
+import { moment, span } from "./units.js";
 
 /** Shows the run that the address names. */
 export function show(place, where, life) {
@@ -21,10 +21,17 @@ export function show(place, where, life) {
   place.append(content);
   const id = where.name ?? "latest";
   const path = `/v1/runs/${encodeURIComponent(id)}`;
-  const refresh = () => loaded(content, life, (signal) => read(path, { signal }), (told) => {
-      Object.assign(shown, { id: told.run.id, over: over(told.run.status) });
-      return drawn(told, where, life, refresh);
-    }, "Run");
+  const refresh = () =>
+    loaded(
+      content,
+      life,
+      (signal) => read(path, { signal }),
+      (told) => {
+        Object.assign(shown, { id: told.run.id, over: over(told.run.status) });
+        return drawn(told, where, life, refresh);
+      },
+      "Run",
+    );
   refresh();
   onPulse(({ answers, health }) => {
     const again = answers && health.measuring === shown.id && shown.over;
@@ -49,13 +56,35 @@ function drawn(told, where, life, refresh) {
   const choose = async (result, more = {}) => {
     inner?.end();
     inner = newLife(life);
-    for (const row of results.querySelectorAll("tbody tr")) row.classList.toggle("chosen", row.dataset.case === result.case.key);
+    for (const row of results.querySelectorAll("tbody tr"))
+      row.classList.toggle("chosen", row.dataset.case === result.case.key);
     if (!more.first) remember({ case: result.case.key, metric: "", round: "" });
     if (!more.first) rounds.scrollIntoView({ block: "start" });
-    await caseRounds(rounds, told, result, { metric: more.first ? where.query.get("metric") : null, round: more.first ? where.query.get("round") : null }, inner);
+    await caseRounds(
+      rounds,
+      told,
+      result,
+      { metric: more.first ? where.query.get("metric") : null, round: more.first ? where.query.get("round") : null },
+      inner,
+    );
   };
   const results = resultsTable(told.results, choose);
-  parts.push(card(run, results), rounds, element("div", { class: "pair" }, facts(told), notes(told, refresh)), log(run, life));
+  parts.push(
+    card(run, results),
+    rounds,
+    element(
+      "div",
+      { class: "pair" },
+      facts(told),
+      notes({
+        written: told.annotations,
+        label: "What should be known about it?",
+        run: run.id,
+        refresh,
+      }),
+    ),
+    log(run, life),
+  );
   choose(wanted, { first: true });
   return parts;
 }
@@ -64,7 +93,8 @@ function drawn(told, where, life, refresh) {
 function live(told, life, refresh) {
   const now = element("div");
   const soFar = element("div");
-  const draw = (results) => soFar.replaceChildren(...(results.length ? [card(told.run, resultsTable(results, null))] : []));
+  const draw = (results) =>
+    soFar.replaceChildren(...(results.length ? [card(told.run, resultsTable(results, null))] : []));
   draw(told.results);
   follow(now, told.run.id, life, refresh, async () => {
     try {
@@ -74,10 +104,6 @@ function live(told, life, refresh) {
     }
   });
   return element("div", { class: "content" }, now, soFar);
-}
-
-function card(run, results) {
-  return element("section", { class: "card" }, element("div", { class: "bar" }, element("h2", {}, "Results"), over(run.status) ? downloads(run) : null), scrolled(results, "Results"));
 }
 
 function head(told, refresh) {
@@ -90,7 +116,12 @@ function head(told, refresh) {
       "div",
       {},
       element("h1", {}, "Run ", named(run.id)),
-      element("p", { class: "quiet" }, over(run.status) ? [status(run.status), " · "] : null, `${moment(run.started)} · ${took} · from ${run.trigger} · ORAC ${run.orac_version}`),
+      element(
+        "p",
+        { class: "quiet" },
+        over(run.status) ? [status(run.status), " · "] : null,
+        `${moment(run.started)} · ${took} · from ${run.trigger} · ORAC ${run.orac_version}`,
+      ),
       run.note ? element("p", { class: "said" }, run.note) : null,
     ),
     element(
@@ -103,8 +134,27 @@ function head(told, refresh) {
   return place;
 
   function ask() {
-    const name = element("input", { id: "baseline", required: true, pattern: "[a-z0-9][a-z0-9._\\-]{0,79}", placeholder: "release-0.2", title: "Small letters, digits, dots, dashes" });
-    const form = element("form", { method: "dialog" }, element("h2", { id: "baseline-title" }, "Name it as a baseline"), element("label", { for: "baseline" }, "Name"), name, element("p", { class: "quiet" }, "Cases are then compared with this run. A name that another run has is moved."), element("div", { class: "actions" }, element("button", { class: "primary", value: "given" }, "Name it"), button("Cancel", () => dialog.close(""))));
+    const name = element("input", {
+      id: "baseline",
+      required: true,
+      pattern: "[a-z0-9][a-z0-9._\\-]{0,79}",
+      placeholder: "release-0.2",
+      title: "Small letters, digits, dots, dashes",
+    });
+    const form = element(
+      "form",
+      { method: "dialog" },
+      element("h2", { id: "baseline-title" }, "Name it as a baseline"),
+      element("label", { for: "baseline" }, "Name"),
+      name,
+      element("p", { class: "quiet" }, "Cases are then compared with this run. A name that another run has is moved."),
+      element(
+        "div",
+        { class: "actions" },
+        element("button", { class: "primary", value: "given" }, "Name it"),
+        button("Cancel", () => dialog.close("")),
+      ),
+    );
     const dialog = element("dialog", { "aria-labelledby": "baseline-title" }, form);
     dialog.addEventListener("close", async () => {
       dialog.remove();
@@ -121,47 +171,6 @@ function head(told, refresh) {
   }
 }
 
-function resultsTable(results, choose) {
-  const columns = [
-    {
-      label: "Case",
-      cell: (one) => [choose ? button(named(one.case.model), () => choose(one), { class: "row" }) : named(one.case.model), element("small", {}, `${one.case.suite} · ${workload(one.case.workload)}`)],
-    },
-    { label: "Status", cell: (one) => [status(one.status), one.error ? element("small", { class: "said" }, one.error.message) : null] },
-    { label: "Counted", kind: "number", cell: (one) => `${one.done} of ${one.planned}` },
-    ...["ttft_s", "decode_tokens_per_s", "prefill_tokens_per_s", "e2e_s", "load_s", "sustained_ratio", "joules_per_output_token", "temperature_max_celsius"]
-      .filter((key) => results.some((one) => one.summary[key]))
-      .map((key) => ({ label: metric(key).label, kind: "number", cell: (one) => value(one, key) })),
-    { label: "On GPU", kind: "number", cell: (one) => share(one.offload_ratio), narrow: false },
-  ];
-  return table({ caption: "Results", columns, rows: results, rowAttributes: (one) => ({ "data-case": one.case.key }) });
-}
-
-/** A metric of a result with its interval; headlines stand out. */
-function value(result, key) {
-  const told = result.summary[key];
-  if (!told) return element("span", { class: "quiet" }, "–");
-  const unit = metric(key).unit;
-  return [
-    element("span", { class: headlines(result.case.suite).includes(key) ? "value" : null }, written(told.median, unit)),
-    element("small", {}, told.ci_low === null ? `n ${told.n}` : `${interval(told.ci_low, told.ci_high, told.median, unit)}`),
-  ];
-}
-
-function downloads(run) {
-  const at = (format) => `/v1/export?run=${encodeURIComponent(run.id)}&format=${format}`;
-  const copy = async () => {
-    const text = await readText(at("markdown"));
-    try {
-      await navigator.clipboard.writeText(text);
-      announce("Copied.");
-    } catch {
-      location.href = at("markdown");
-    }
-  };
-  return element("div", { class: "actions" }, button("Copy as Markdown", copy), ["csv", "json"].map((format) => element("a", { class: "plain", href: at(format), download: `orac-${run.id}.${format}` }, format.toUpperCase())));
-}
-
 function facts(told) {
   const pairs = Object.entries(told.conditions?.facts ?? {});
   return element(
@@ -169,32 +178,30 @@ function facts(told) {
     { class: "card" },
     element("h2", {}, "Conditions"),
     pairs.length
-      ? element("dl", { class: "facts" }, pairs.flatMap(([key, one]) => [element("dt", {}, key), element("dd", {}, named(typeof one === "object" && one !== null ? JSON.stringify(one) : one))]))
-      : element("p", { class: "quiet" }, over(told.run.status) ? "They are not known: the run ended before they were." : "They are known when it begins."),
-    told.conditions ? element("p", { class: "quiet" }, "Runs with the same hash may be compared: ", element("code", {}, told.conditions.hash.slice(0, 16))) : null,
+      ? element(
+          "dl",
+          { class: "facts" },
+          pairs.flatMap(([key, one]) => [
+            element("dt", {}, key),
+            element("dd", {}, named(typeof one === "object" && one !== null ? JSON.stringify(one) : one)),
+          ]),
+        )
+      : element(
+          "p",
+          { class: "quiet" },
+          over(told.run.status)
+            ? "They are not known: the run ended before they were."
+            : "They are known when it begins.",
+        ),
+    told.conditions
+      ? element(
+          "p",
+          { class: "quiet" },
+          "Runs with the same hash may be compared: ",
+          element("code", {}, told.conditions.hash.slice(0, 16)),
+        )
+      : null,
   );
-}
-
-function notes(told, refresh) {
-  const text = element("input", { id: "r-note", required: true, maxlength: 2000 });
-  const place = element(
-    "section",
-    { class: "card" },
-    element("h2", {}, "Notes"),
-    told.annotations.length ? element("ul", { class: "list" }, told.annotations.map((one) => element("li", {}, element("span", { class: "said" }, one.text), element("small", {}, moment(one.at))))) : element("p", { class: "quiet" }, "Nobody has written anything beside this run."),
-    element("form", { class: "filters", on: { submit: write } }, element("div", { class: "field wide" }, element("label", { for: "r-note" }, "What should be known about it?"), text), element("button", {}, "Note")),
-  );
-  return place;
-
-  async function write(event) {
-    event.preventDefault();
-    try {
-      await post("POST", `/v1/runs/${encodeURIComponent(told.run.id)}/annotations`, { text: text.value });
-      refresh();
-    } catch (error) {
-      place.append(trouble(error));
-    }
-  }
 }
 
 function log(run, life) {
@@ -202,8 +209,21 @@ function log(run, life) {
   const made = element("details", { class: "card" }, element("summary", {}, "Log"), place);
   made.addEventListener("toggle", () => {
     if (!made.open) return;
-    loaded(place, life, (signal) => readText(`/v1/runs/${encodeURIComponent(run.id)}/log`, { signal }), (text) =>
-      text ? element("pre", { class: "log", tabindex: 0, role: "region", "aria-label": "Log of the run" }, text) : element("p", { class: "quiet" }, run.trigger === "rest" ? "Nothing was printed." : "This run was started in a shell; what it printed is there."));
+    loaded(
+      place,
+      life,
+      (signal) => readText(`/v1/runs/${encodeURIComponent(run.id)}/log`, { signal }),
+      (text) =>
+        text
+          ? element("pre", { class: "log", tabindex: 0, role: "region", "aria-label": "Log of the run" }, text)
+          : element(
+              "p",
+              { class: "quiet" },
+              run.trigger === "rest"
+                ? "Nothing was printed."
+                : "This run was started in a shell; what it printed is there.",
+            ),
+    );
   });
   return made;
 }

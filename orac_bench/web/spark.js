@@ -11,11 +11,14 @@ export function spark(values) {
   const known = values.filter((value) => value !== null);
   const low = Math.min(...known);
   const high = Math.max(...known);
-  const across = (at) => EDGE + (values.length < 2 ? WIDTH - 2 * EDGE : (at / (values.length - 1)) * (WIDTH - 2 * EDGE));
-  const up = (value) => (high === low ? HEIGHT / 2 : HEIGHT - EDGE - ((value - low) / (high - low)) * (HEIGHT - 2 * EDGE));
+  const across = (at) =>
+    EDGE + (values.length < 2 ? WIDTH - 2 * EDGE : (at / (values.length - 1)) * (WIDTH - 2 * EDGE));
+  const up = (value) =>
+    high === low ? HEIGHT / 2 : HEIGHT - EDGE - ((value - low) / (high - low)) * (HEIGHT - 2 * EDGE);
   let path = "";
   values.forEach((value, at) => {
-    if (value !== null) path += `${at === 0 || values[at - 1] === null ? "M" : "L"}${across(at).toFixed(1)} ${up(value).toFixed(1)}`;
+    if (value !== null)
+      path += `${at === 0 || values[at - 1] === null ? "M" : "L"}${across(at).toFixed(1)} ${up(value).toFixed(1)}`;
   });
   return drawing(
     "svg",

@@ -20,5 +20,10 @@ export function over(word) {
 /** The status as a sign and its word. */
 export function status(word) {
   const [kind, sign] = KINDS[word] ?? ["", "?"];
-  return element("span", { class: `status ${kind}`, "data-status": word }, element("span", { "aria-hidden": "true" }, sign), word);
+  return element(
+    "span",
+    { class: `status ${kind}`, "data-status": word },
+    element("span", { "aria-hidden": "true" }, sign),
+    word,
+  );
 }

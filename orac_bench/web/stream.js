@@ -22,8 +22,13 @@ export async function* events(response) {
 }
 
 function event(block) {
-  const lines = block.split("\n").map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 1).replace(/^ /, "")]);
+  const lines = block
+    .split("\n")
+    .map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 1).replace(/^ /, "")]);
   const kind = lines.find(([name]) => name === "event")?.[1];
-  const data = lines.filter(([name]) => name === "data").map(([, text]) => text).join("\n");
+  const data = lines
+    .filter(([name]) => name === "data")
+    .map(([, text]) => text)
+    .join("\n");
   return kind && data ? { kind, data: JSON.parse(data) } : null;
 }

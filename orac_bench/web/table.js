@@ -7,7 +7,15 @@ import { button, element } from "./dom.js";
  * `sort(row)` where it can be sorted, `kind` ("number") and `narrow: false` where a phone leaves it out.
  * `sorted` is {column, down}; `onSort` hears of a change.
  */
-export function table({ caption, columns, rows, sorted = null, onSort = null, rowAttributes = () => ({}), hideCaption = true }) {
+export function table({
+  caption,
+  columns,
+  rows,
+  sorted = null,
+  onSort = null,
+  rowAttributes = () => ({}),
+  hideCaption = true,
+}) {
   const body = element("tbody", { role: "rowgroup" });
   const heads = columns.map((column, at) => head(column, at));
   const made = element(
@@ -42,7 +50,11 @@ export function table({ caption, columns, rows, sorted = null, onSort = null, ro
 
   function line(row) {
     const cells = columns.map((column, at) => {
-      const attributes = { role: at === 0 ? "rowheader" : "cell", class: column.kind ?? null, "data-label": column.label };
+      const attributes = {
+        role: at === 0 ? "rowheader" : "cell",
+        class: column.kind ?? null,
+        "data-label": column.label,
+      };
       if (at === 0) return element("th", { ...attributes, scope: "row" }, column.cell(row));
       return element("td", { ...attributes, "data-narrow": column.narrow === false ? "no" : null }, column.cell(row));
     });
@@ -57,7 +69,10 @@ export function scrolled(made, label) {
 
 /** `rows` as a table in Markdown. */
 export function asMarkdown(columns, rows) {
-  const escaped = (text) => String(text).replace(/[\n\r]+/g, " ").replace(/([\\|`<>*_[\]])/g, "\\$1");
+  const escaped = (text) =>
+    String(text)
+      .replace(/[\n\r]+/g, " ")
+      .replace(/([\\|`<>*_[\]])/g, "\\$1");
   const lines = [
     columns.map((column) => escaped(column.label)),
     columns.map((column) => (column.kind === "number" ? "--:" : ":--")),
@@ -68,14 +83,20 @@ export function asMarkdown(columns, rows) {
 
 /** `rows` as CSV, as RFC 4180 has it; no cell can be taken for a formula by a spreadsheet. */
 export function asCsv(columns, rows) {
-  const quoted = (text) => `"${String(text).replace(/^(?=[=+@\t\r])/, "'").replace(/"/g, '""')}"`;
-  const lines = [columns.map((column) => quoted(column.label)), ...rows.map((row) => columns.map((column) => quoted(told(column, row))))];
+  const quoted = (text) =>
+    `"${String(text)
+      .replace(/^(?=[=+@\t\r])/, "'")
+      .replace(/"/g, '""')}"`;
+  const lines = [
+    columns.map((column) => quoted(column.label)),
+    ...rows.map((row) => columns.map((column) => quoted(told(column, row)))),
+  ];
   return `${lines.map((cells) => cells.join(",")).join("\r\n")}\r\n`;
 }
 
 function told(column, row) {
   const text = (column.text ?? column.cell)(row);
-  return text instanceof Node ? text.textContent : text ?? "";
+  return text instanceof Node ? text.textContent : (text ?? "");
 }
 
 function inOrder(columns, rows, order) {

@@ -10,7 +10,17 @@ import { timelineOptions, tracks } from "./timeline_chart.js";
 /** Shows the timeline of `result` in `place`. Returns what chooses a round: its tokens are drawn, and it is zoomed to. */
 export function timeline(place, told, result, wanted, life) {
   const rounds = result.rounds.filter((one) => one.started_s !== null);
-  const state = { round: rounds.find((one) => `${one.phase}-${one.index}` === wanted) ?? rounds.find((one) => one.counted) ?? rounds[0] ?? null, stamps: [], readings: null, made: null, whole: false };
+  const state = {
+    round:
+      rounds.find((one) => `${one.phase}-${one.index}` === wanted) ??
+      rounds.find((one) => one.counted) ??
+      rounds[0] ??
+      null,
+    stamps: [],
+    readings: null,
+    made: null,
+    whole: false,
+  };
   const path = `/v1/runs/${encodeURIComponent(told.run.id)}`;
   loaded(
     place,
@@ -35,7 +45,12 @@ export function timeline(place, told, result, wanted, life) {
   async function chunks(round, signal) {
     if (!round) return [];
     try {
-      return (await read(`${path}/results/${encodeURIComponent(result.case.key)}/rounds/${round.index}/chunks?phase=${round.phase}`, { signal })).t_s;
+      return (
+        await read(
+          `${path}/results/${encodeURIComponent(result.case.key)}/rounds/${round.index}/chunks?phase=${round.phase}`,
+          { signal },
+        )
+      ).t_s;
     } catch (error) {
       if (error.status === 404) return [];
       throw error;
@@ -48,20 +63,45 @@ export function timeline(place, told, result, wanted, life) {
     const name = `${state.round.phase === "warmup" ? "warm-up" : "round"} ${state.round.index}`;
     const said = `Tokens of ${name} above ${shown.length ? shown.map((track) => track.label).join(", ") : "nothing: the run has no telemetry"}, in seconds since the run began.`;
     const range = () => (state.whole ? span(state.readings.t_s, rounds) : around(state.round));
-    const options = (colour) => timelineOptions(colour, { rounds, round: state.round, stamps: state.stamps, readings: state.readings, shown, range: range() });
+    const options = (colour) =>
+      timelineOptions(colour, {
+        rounds,
+        round: state.round,
+        stamps: state.stamps,
+        readings: state.readings,
+        shown,
+        range: range(),
+      });
     const made = chart({ label: said, size: shown.length ? "long" : "middle", options, life });
     const zoom = (whole) => () => {
       state.whole = whole;
       made.redraw();
-      for (const one of segments.children) one.setAttribute("aria-pressed", String((one.dataset.whole === "yes") === whole));
+      for (const one of segments.children)
+        one.setAttribute("aria-pressed", String((one.dataset.whole === "yes") === whole));
     };
-    const segments = element("div", { class: "segments", role: "group", "aria-label": "Part of the run" }, button("this round", zoom(false), { "data-whole": "no", "aria-pressed": "true" }), button("the whole run", zoom(true), { "data-whole": "yes", "aria-pressed": "false" }));
+    const segments = element(
+      "div",
+      { class: "segments", role: "group", "aria-label": "Part of the run" },
+      button("this round", zoom(false), { "data-whole": "no", "aria-pressed": "true" }),
+      button("the whole run", zoom(true), { "data-whole": "yes", "aria-pressed": "false" }),
+    );
     return [
       element(
         "section",
         { class: "card", "aria-label": "Timeline" },
-        element("div", { class: "bar" }, element("h2", {}, `The board under the tokens of ${name}`), element("div", { class: "actions" }, segments, imageButton(made, `${told.run.id}-timeline`))),
-        element("p", { class: "quiet" }, shown.length ? `${state.stamps.length} arrivals. Where a line is broken, nothing was read.` : "No telemetry was kept with this run."),
+        element(
+          "div",
+          { class: "bar" },
+          element("h2", {}, `The board under the tokens of ${name}`),
+          element("div", { class: "actions" }, segments, imageButton(made, `${told.run.id}-timeline`)),
+        ),
+        element(
+          "p",
+          { class: "quiet" },
+          shown.length
+            ? `${state.stamps.length} arrivals. Where a line is broken, nothing was read.`
+            : "No telemetry was kept with this run.",
+        ),
         made.place,
       ),
     ];

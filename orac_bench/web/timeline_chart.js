@@ -19,7 +19,12 @@ const ROOM = 40;
 
 /** The tracks that the readings fill: label, unit, the columns of each. */
 export function tracks(readings) {
-  return KINDS.map((kind) => ({ ...kind, columns: Object.keys(readings ?? {}).filter((name) => kind.is.test(name) && readings[name].some((value) => value)).slice(0, MOST_LINES) })).filter((track) => track.columns.length);
+  return KINDS.map((kind) => ({
+    ...kind,
+    columns: Object.keys(readings ?? {})
+      .filter((name) => kind.is.test(name) && readings[name].some((value) => value))
+      .slice(0, MOST_LINES),
+  })).filter((track) => track.columns.length);
 }
 
 /** The description of the chart. `range` is what is seen of it, in s after the run began. */
@@ -27,17 +32,54 @@ export function timelineOptions(colour, { rounds, round, stamps, readings, shown
   const all = [{ label: "Tokens", tokens: true }, ...shown];
   const tall = shown.length ? HEIGHT : 300;
   const each = (tall - TOP - BOTTOM - ROOM * (all.length - 1)) / all.length;
-  const shared = { type: "value", min: 0, max: end(readings, rounds), axisPointer: { show: true, snap: false, label: { show: false } } };
+  const shared = {
+    type: "value",
+    min: 0,
+    max: end(readings, rounds),
+    axisPointer: { show: true, snap: false, label: { show: false } },
+  };
   return {
     axisPointer: { link: [{ xAxisIndex: "all" }], lineStyle: { color: colour.strong, width: 1.5 } },
     tooltip: tooltip(colour, { trigger: "axis", formatter: (under) => tip(under, all) }),
     grid: all.map((_, at) => ({ left: 62, right: 18, top: TOP + at * (each + ROOM), height: each })),
-    xAxis: all.map((_, at) => axis(colour, { ...shared, gridIndex: at, splitLine: { show: false }, name: at === all.length - 1 ? "s" : "", axisLabel: { show: at === all.length - 1, formatter: (value) => String(Math.round(value * 1000) / 1000), showMinLabel: false, showMaxLabel: false } })),
+    xAxis: all.map((_, at) =>
+      axis(colour, {
+        ...shared,
+        gridIndex: at,
+        splitLine: { show: false },
+        name: at === all.length - 1 ? "s" : "",
+        axisLabel: {
+          show: at === all.length - 1,
+          formatter: (value) => String(Math.round(value * 1000) / 1000),
+          showMinLabel: false,
+          showMaxLabel: false,
+        },
+      }),
+    ),
     yAxis: all.map((track, at) =>
-      axis(colour, { type: "value", gridIndex: at, scale: !track.tokens, min: track.symbol === "%" ? 0 : undefined, splitNumber: 2, name: named(track), nameLocation: "end", nameGap: 13, nameTextStyle: { align: "left", padding: [0, 0, 0, -48], color: colour.quiet, fontSize: 12 }, axisLabel: { formatter: (value) => (Math.abs(value) >= 100 ? String(Math.round(value)) : String(Math.round(value * 100) / 100)) } }),
+      axis(colour, {
+        type: "value",
+        gridIndex: at,
+        scale: !track.tokens,
+        min: track.symbol === "%" ? 0 : undefined,
+        splitNumber: 2,
+        name: named(track),
+        nameLocation: "end",
+        nameGap: 13,
+        nameTextStyle: { align: "left", padding: [0, 0, 0, -48], color: colour.quiet, fontSize: 12 },
+        axisLabel: {
+          formatter: (value) =>
+            Math.abs(value) >= 100 ? String(Math.round(value)) : String(Math.round(value * 100) / 100),
+        },
+      }),
     ),
     dataZoom: zooms(colour, { xAxisIndex: all.map((_, at) => at), startValue: range[0], endValue: range[1] }),
-    series: [tokens(colour, rounds, round, stamps), ...shown.flatMap((track, at) => track.columns.map((name, number) => line(colour, readings, track, name, at + 1, number)))],
+    series: [
+      tokens(colour, rounds, round, stamps),
+      ...shown.flatMap((track, at) =>
+        track.columns.map((name, number) => line(colour, readings, track, name, at + 1, number)),
+      ),
+    ],
   };
 }
 
@@ -57,7 +99,13 @@ function tokens(colour, rounds, round, stamps) {
       silent: true,
       data: rounds
         .filter((one) => one.metrics.e2e_s !== null)
-        .map((one) => [{ xAxis: one.started_s, itemStyle: { color: faint(one === round ? colour.series[0] : colour.strong, one === round ? 0.12 : 0.1) } }, { xAxis: one.started_s + one.metrics.e2e_s }]),
+        .map((one) => [
+          {
+            xAxis: one.started_s,
+            itemStyle: { color: faint(one === round ? colour.series[0] : colour.strong, one === round ? 0.12 : 0.1) },
+          },
+          { xAxis: one.started_s + one.metrics.e2e_s },
+        ]),
     },
   };
 }
@@ -70,11 +118,18 @@ function line(colour, readings, track, name, at, number) {
     type: "line",
     xAxisIndex: at,
     yAxisIndex: at,
-    data: broken(readings.t_s, readings[name]).map(([second, value]) => [second, value === null ? null : value / factor]),
+    data: broken(readings.t_s, readings[name]).map(([second, value]) => [
+      second,
+      value === null ? null : value / factor,
+    ]),
     showSymbol: false,
     symbolSize: 5,
     sampling: "lttb",
-    lineStyle: { color: colour.series[number % 5], width: 1.8, type: ["solid", "dashed", "dotted", "solid"][number % 4] },
+    lineStyle: {
+      color: colour.series[number % 5],
+      width: 1.8,
+      type: ["solid", "dashed", "dotted", "solid"][number % 4],
+    },
     itemStyle: { color: colour.series[number % 5] },
     endLabel: { show: false },
   };
@@ -93,7 +148,9 @@ function broken(times, values) {
 
 function named(track) {
   if (track.tokens) return "Tokens of the round";
-  const lines = track.columns.map((name) => shortened(name.includes(".") ? name.split(".").slice(1).join(".") : name.split("_")[0], 14));
+  const lines = track.columns.map((name) =>
+    shortened(name.includes(".") ? name.split(".").slice(1).join(".") : name.split("_")[0], 14),
+  );
   const symbol = track.symbol ?? (track.unit === "celsius" ? "°C" : track.unit);
   return `${track.label} (${symbol})  ${lines.map((name, at) => `${["──", "╌╌", "┈┈", "──"][at % 4]} ${name}`).join("   ")}`;
 }

@@ -11,7 +11,11 @@ export function tokenAsked({ wrong }) {
       "form",
       { method: "dialog" },
       element("h2", { id: "token-title" }, "This needs the token"),
-      element("p", {}, "The service was started with ORAC_TOKEN. It is asked for once and forgotten when this tab is closed."),
+      element(
+        "p",
+        {},
+        "The service was started with ORAC_TOKEN. It is asked for once and forgotten when this tab is closed.",
+      ),
       wrong ? element("p", { id: "token-wrong", class: "trouble", role: "alert" }, "That token was not right.") : null,
       element("label", { for: "token" }, "Token"),
       input,

@@ -32,8 +32,16 @@ function dots({ run, results }) {
   for (const one of results) {
     const [speed, energy] = [one.summary[SPEED], one.summary[ENERGY]];
     if (!speed || (found.has(one.case.model) && one.case.suite !== "decode")) continue;
-    const memory = MEMORIES.map((key) => results.find((other) => other.case.model === one.case.model && other.summary[key])?.summary[key]).find(Boolean);
-    found.set(one.case.model, { run: run.id, model: one.case.model, speed, energy: energy ?? null, memory: memory ?? null });
+    const memory = MEMORIES.map(
+      (key) => results.find((other) => other.case.model === one.case.model && other.summary[key])?.summary[key],
+    ).find(Boolean);
+    found.set(one.case.model, {
+      run: run.id,
+      model: one.case.model,
+      speed,
+      energy: energy ?? null,
+      memory: memory ?? null,
+    });
   }
   return [...found.values()];
 }
@@ -41,25 +49,80 @@ function dots({ run, results }) {
 function drawn(all, runs, life) {
   const known = all.filter((one) => one.energy !== null);
   if (!all.length) return [element("p", { class: "quiet" }, "No rate of writing was measured here.")];
-  const best = new Set(front(known, (one) => one.speed.median, (one) => one.energy.median));
-  const rows = element("details", { open: !known.length }, element("summary", {}, "As a table"), table({ caption: "Trade-off", columns: columns(best, runs.length > 1), rows: all }));
-  if (!known.length) return [element("p", { class: "quiet" }, "No energy was measured in these runs, so there is nothing to weigh speed against."), rows];
+  const best = new Set(
+    front(
+      known,
+      (one) => one.speed.median,
+      (one) => one.energy.median,
+    ),
+  );
+  const rows = element(
+    "details",
+    { open: !known.length },
+    element("summary", {}, "As a table"),
+    table({ caption: "Trade-off", columns: columns(best, runs.length > 1), rows: all }),
+  );
+  if (!known.length)
+    return [
+      element(
+        "p",
+        { class: "quiet" },
+        "No energy was measured in these runs, so there is nothing to weigh speed against.",
+      ),
+      rows,
+    ];
   const label = `Tokens per second against joules per token of ${known.length} models; ${best.size} are on the best front. The table below has the numbers.`;
   const made = chart({ label, size: "tall", life, options: (colour) => options(colour, known, best, runs) });
   return [
-    element("p", { class: "quiet" }, "To the right is quicker, further down is thriftier; a larger dot needs more memory. The line joins those that no other beats in both."),
+    element(
+      "p",
+      { class: "quiet" },
+      "To the right is quicker, further down is thriftier; a larger dot needs more memory. The line joins those that no other beats in both.",
+    ),
     made.place,
-    element("div", { class: "bar" }, element("p", { class: "legend series" }, runs.length > 1 ? runs.map((run, at) => element("span", { "data-sign": ["●", "◆", "▲", "■", "▼"][at % 5] }, shortened(run, 30))) : null), imageButton(made, "trade-off")),
+    element(
+      "div",
+      { class: "bar" },
+      element(
+        "p",
+        { class: "legend series" },
+        runs.length > 1
+          ? runs.map((run, at) =>
+              element("span", { "data-sign": ["●", "◆", "▲", "■", "▼"][at % 5] }, shortened(run, 30)),
+            )
+          : null,
+      ),
+      imageButton(made, "trade-off"),
+    ),
     rows,
   ];
 }
 
 function columns(best, several) {
   return [
-    { label: "Model", cell: (one) => [named(one.model), several ? element("small", {}, named(one.run)) : null], sort: (one) => one.model },
-    { label: "Decode", kind: "number", cell: (one) => written(one.speed.median, "tokens/s"), sort: (one) => one.speed.median },
-    { label: "J/token out", kind: "number", cell: (one) => written(one.energy?.median ?? null, "J/token"), sort: (one) => one.energy?.median ?? null },
-    { label: "Memory", kind: "number", cell: (one) => written(one.memory?.median ?? null, "B"), sort: (one) => one.memory?.median ?? null },
+    {
+      label: "Model",
+      cell: (one) => [named(one.model), several ? element("small", {}, named(one.run)) : null],
+      sort: (one) => one.model,
+    },
+    {
+      label: "Decode",
+      kind: "number",
+      cell: (one) => written(one.speed.median, "tokens/s"),
+      sort: (one) => one.speed.median,
+    },
+    {
+      label: "J/token out",
+      kind: "number",
+      cell: (one) => written(one.energy?.median ?? null, "J/token"),
+      sort: (one) => one.energy?.median ?? null,
+    },
+    {
+      label: "Memory",
+      kind: "number",
+      cell: (one) => written(one.memory?.median ?? null, "B"),
+      sort: (one) => one.memory?.median ?? null,
+    },
     { label: "Best front", cell: (one) => (best.has(one) ? "★ on it" : "") },
   ];
 }
@@ -67,24 +130,69 @@ function columns(best, several) {
 function options(colour, known, best, runs) {
   const most = Math.max(...known.map((one) => one.memory?.median ?? 0)) || 1;
   const size = (one) => (one.memory ? 10 + 26 * Math.sqrt(one.memory.median / most) : 12);
-  const line = [...best].sort((a, b) => a.speed.median - b.speed.median).map((one) => [one.speed.median, one.energy.median]);
+  const line = [...best]
+    .sort((a, b) => a.speed.median - b.speed.median)
+    .map((one) => [one.speed.median, one.energy.median]);
   return {
     grid: { left: 12, right: 110, top: 40, bottom: 30, containLabel: true },
     tooltip: tooltip(colour, {
       trigger: "item",
-      formatter: ({ data }) => data.one && [shortened(data.one.model, 40), `${written(data.one.speed.median, "tokens/s")} (n ${data.one.speed.n})`, `${written(data.one.energy.median, "J/token")} (n ${data.one.energy.n})`, `memory ${written(data.one.memory?.median ?? null, "B")}`, best.has(data.one) ? "★ on the best front" : null].filter(Boolean).join("\n"),
+      formatter: ({ data }) =>
+        data.one &&
+        [
+          shortened(data.one.model, 40),
+          `${written(data.one.speed.median, "tokens/s")} (n ${data.one.speed.n})`,
+          `${written(data.one.energy.median, "J/token")} (n ${data.one.energy.n})`,
+          `memory ${written(data.one.memory?.median ?? null, "B")}`,
+          best.has(data.one) ? "★ on the best front" : null,
+        ]
+          .filter(Boolean)
+          .join("\n"),
     }),
     xAxis: axis(colour, { type: "value", scale: true, name: "tok/s", nameLocation: "middle", nameGap: 28 }),
-    yAxis: axis(colour, { type: "value", scale: true, name: "J/token", nameTextStyle: { align: "left", color: colour.quiet }, axisLabel: { formatter: (value) => digits(value) } }),
+    yAxis: axis(colour, {
+      type: "value",
+      scale: true,
+      name: "J/token",
+      nameTextStyle: { align: "left", color: colour.quiet },
+      axisLabel: { formatter: (value) => digits(value) },
+    }),
     series: [
-      { id: "front", type: "line", data: line, symbol: "none", silent: true, lineStyle: { color: colour.good, width: 2, type: "dashed" } },
+      {
+        id: "front",
+        type: "line",
+        data: line,
+        symbol: "none",
+        silent: true,
+        lineStyle: { color: colour.good, width: 2, type: "dashed" },
+      },
       ...runs.map((run, at) => ({
         id: run,
         name: shortened(run, 30),
         type: "scatter",
         symbol: SHAPES[at % SHAPES.length],
-        data: known.filter((one) => one.run === run || runs.length === 1).map((one) => ({ value: [one.speed.median, one.energy.median], one, symbolSize: size(one), itemStyle: { color: colour.series[at % 5], opacity: 0.72, borderColor: best.has(one) ? colour.ink : colour.surface, borderWidth: best.has(one) ? 2 : 1 } })),
-        label: { show: true, position: "right", formatter: ({ data }) => shortened(data.one.model, 22), color: colour.ink, fontSize: 11.5, textBorderColor: colour.surface, textBorderWidth: 2 },
+        data: known
+          .filter((one) => one.run === run || runs.length === 1)
+          .map((one) => ({
+            value: [one.speed.median, one.energy.median],
+            one,
+            symbolSize: size(one),
+            itemStyle: {
+              color: colour.series[at % 5],
+              opacity: 0.72,
+              borderColor: best.has(one) ? colour.ink : colour.surface,
+              borderWidth: best.has(one) ? 2 : 1,
+            },
+          })),
+        label: {
+          show: true,
+          position: "right",
+          formatter: ({ data }) => shortened(data.one.model, 22),
+          color: colour.ink,
+          fontSize: 11.5,
+          textBorderColor: colour.surface,
+          textBorderWidth: 2,
+        },
         labelLayout: { hideOverlap: true },
       })),
     ],

@@ -32,7 +32,8 @@ export function quantisation(name) {
 /** The size of the model `name` as a key of `sizes`; empty where nothing tells it. */
 export function size(name) {
   const told = /(?:^|[-_:])(\d+(?:\.\d+)?)(b|m)(?=[-._:]|$)/i.exec(name);
-  const parameters = known.get(name)?.parameters ?? (told ? Number(told[1]) * (told[2].toLowerCase() === "b" ? 1e9 : 1e6) : null);
+  const parameters =
+    known.get(name)?.parameters ?? (told ? Number(told[1]) * (told[2].toLowerCase() === "b" ? 1e9 : 1e6) : null);
   return parameters === null ? "" : SIZES.find((one) => parameters < one.most).key;
 }
 

@@ -3,12 +3,41 @@
 export const ABSENT = "–";
 
 const PREFIXES = {
-  s: [[1, "s"], [1e-3, "ms"], [1e-6, "µs"], [1e-9, "ns"]],
-  B: [[2 ** 40, "TiB"], [2 ** 30, "GiB"], [2 ** 20, "MiB"], [2 ** 10, "KiB"], [1, "B"]],
-  Hz: [[1e9, "GHz"], [1e6, "MHz"], [1e3, "kHz"], [1, "Hz"]],
-  J: [[1e3, "kJ"], [1, "J"], [1e-3, "mJ"], [1e-6, "µJ"]],
-  "J/token": [[1e3, "kJ/tok"], [1, "J/tok"], [1e-3, "mJ/tok"], [1e-6, "µJ/tok"]],
-  W: [[1, "W"], [1e-3, "mW"]],
+  s: [
+    [1, "s"],
+    [1e-3, "ms"],
+    [1e-6, "µs"],
+    [1e-9, "ns"],
+  ],
+  B: [
+    [2 ** 40, "TiB"],
+    [2 ** 30, "GiB"],
+    [2 ** 20, "MiB"],
+    [2 ** 10, "KiB"],
+    [1, "B"],
+  ],
+  Hz: [
+    [1e9, "GHz"],
+    [1e6, "MHz"],
+    [1e3, "kHz"],
+    [1, "Hz"],
+  ],
+  J: [
+    [1e3, "kJ"],
+    [1, "J"],
+    [1e-3, "mJ"],
+    [1e-6, "µJ"],
+  ],
+  "J/token": [
+    [1e3, "kJ/tok"],
+    [1, "J/tok"],
+    [1e-3, "mJ/tok"],
+    [1e-6, "µJ/tok"],
+  ],
+  W: [
+    [1, "W"],
+    [1e-3, "mW"],
+  ],
 };
 const SUFFIXES = { tokens: "tokens", "tokens/s": "tok/s", celsius: "°C", ratio: "" };
 
@@ -73,7 +102,10 @@ export function span(seconds) {
   return `${Math.floor(hours / 24)} days`;
 }
 
-const STYLES = { moment: { dateStyle: "medium", timeStyle: "short" }, day: { day: "numeric", month: "short", year: "2-digit" } };
+const STYLES = {
+  moment: { dateStyle: "medium", timeStyle: "short" },
+  day: { day: "numeric", month: "short", year: "2-digit" },
+};
 const formats = {};
 
 /** A moment (RFC 3339) on this browser's clock. */

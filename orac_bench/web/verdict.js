@@ -8,7 +8,10 @@ const SHAPES = {
   bad: ["path", { d: "M2 4h12L8 13z" }],
   good: ["path", { d: "M2 12h12L8 3z" }],
   same: ["path", { d: "M2 5h12v2.2H2zM2 9h12v2.2H2z" }],
-  unsure: ["circle", { cx: 8, cy: 8, r: 4.6, fill: "none", stroke: "currentColor", "stroke-width": 2, "stroke-dasharray": "2.6 2.2" }],
+  unsure: [
+    "circle",
+    { cx: 8, cy: 8, r: 4.6, fill: "none", stroke: "currentColor", "stroke-width": 2, "stroke-dasharray": "2.6 2.2" },
+  ],
 };
 
 /** What the verdict means whatever the metric: "bad", "good", "same", "unsure". */
@@ -25,7 +28,13 @@ export function shape(of) {
 /** The verdict as a badge. `known`: a person has acknowledged it. */
 export function verdict(word, { known = false } = {}) {
   const of = kind(word);
-  return element("span", { class: `verdict ${of}`, "data-verdict": word }, shape(of), word, known ? element("small", {}, " · known") : null);
+  return element(
+    "span",
+    { class: `verdict ${of}`, "data-verdict": word },
+    shape(of),
+    word,
+    known ? element("small", {}, " · known") : null,
+  );
 }
 
 /** "+5.2 %" with its interval "(+4.1 to +6.0 %)". */

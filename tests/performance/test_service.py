@@ -48,13 +48,14 @@ class Service:
             **settings,
         }
         self.started = time.perf_counter()
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "orac_bench.cli", "serve"],
-            cwd=ROOT,
-            env=self.environ,
-            stdout=subprocess.DEVNULL,
-            stderr=(folder / "serve.log").open("w"),
-        )
+        with (folder / "serve.log").open("w") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "orac_bench.cli", "serve"],
+                cwd=ROOT,
+                env=self.environ,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+            )
         eventually(self.answers, within_s=30)
         self.ready_s = time.perf_counter() - self.started
 
