@@ -83,9 +83,10 @@ class Service:
         return json.loads(done.stdout)
 
     def run(self, body):
-        """A run over REST, to its end; its document."""
+        """A run over REST, to its end; its document. Its standing is asked every two seconds, as a page does."""
         run = self.post("/v1/runs", body)["id"]
-        eventually(lambda: self.get(f"/v1/runs/{run}")["run"]["status"] not in ("queued", "running"), within_s=600)
+        while self.get(f"/v1/runs/{run}")["run"]["status"] in ("queued", "running"):
+            time.sleep(2.0)
         return self.get(f"/v1/runs/{run}?rounds=true")
 
     def memory_b(self):
