@@ -27,7 +27,7 @@ from tests.waiting import eventually
 
 ROOT = Path(__file__).parent.parent.parent
 OPEN = build_opener(ProxyHandler({})).open
-PAIRS = 12
+PAIRS = 6
 """Runs over REST and in a shell, interleaved."""
 
 
@@ -279,8 +279,10 @@ def test_many_followers_and_many_requests(promise, sample, tmp_path):
 
 
 async def load(port, run, paths, *, seconds, rate=200, followers=50):
-    """Times of the requests in s, from when each was due, and how many went wrong."""
-    streams = [asyncio.create_task(follow(port, run)) for _ in range(followers)]
+    """Times of the requests in s, from when each was due, and how many went wrong. It begins when all follow."""
+    hear = [asyncio.Event() for _ in range(followers)]
+    streams = [asyncio.create_task(follow(port, run, heard)) for heard in hear]
+    await asyncio.wait_for(asyncio.gather(*(heard.wait() for heard in hear)), 30)
     clock = asyncio.get_running_loop().time
     start, took, errors = clock(), [], 0
     workers = 20
@@ -306,11 +308,11 @@ async def load(port, run, paths, *, seconds, rate=200, followers=50):
     return took, errors + sum(not isinstance(end, asyncio.CancelledError) for end in ended)
 
 
-async def follow(port, run):
+async def follow(port, run, heard):
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         writer.write(f"GET /v1/runs/{run}/events HTTP/1.1\r\nHost: localhost:{port}\r\n\r\n".encode())
         while await reader.read(65536):
-            pass
+            heard.set()
     finally:
         writer.close()
