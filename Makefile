@@ -33,7 +33,7 @@ check: ## format, lint, types
 performance: ## every number that ORAC promises about itself, measured here, beside its goal
 	@sh scripts/venv.sh dev
 	@$(PYTHON) scripts/prepare.py
-	@$(PYTHON) -m pytest tests/performance -s
+	@$(PYTHON) -m pytest tests/performance -s --numbers docs/numbers.md $(ARGS)
 
 lock: ## pin the newest requirements with their hashes (needs uv)
 	@sh scripts/lock.sh

@@ -1,4 +1,4 @@
-"""What telemetry promises about itself, measured here beside its goal: `make performance`."""
+"""The numbers of telemetry: what it reads, what it adds up, and what it costs."""
 
 from __future__ import annotations
 
