@@ -37,7 +37,11 @@ class Cases:
     """Keys of cases that failed, so that their other blocks are not tried."""
     _refused: set[tuple[str, str, Workload]] = field(default_factory=set)
     """Those that could not even begin, as they have no key then."""
-    _position: int = 0
+    _position: int = field(init=False)
+    """Of the case that began last, from 1 in the order of measuring, those before an interruption among them."""
+
+    def __post_init__(self) -> None:
+        self._position = len(self.before.finished)
 
     @property
     def opened(self) -> tuple[Opened, ...]:

@@ -6,6 +6,7 @@
     │   ├── UnknownModel           no model of that name was found
     │   ├── UnknownRun             no run of that name is in the store
     │   ├── UnknownCase            a run, or the store, has no such case
+    │   ├── UnknownRound           a case of a run has no such round
     │   ├── UnknownBaseline        no baseline has that name
     │   ├── KeyReused              an Idempotency-Key came with another request before
     │   ├── RunOver                a run that has ended cannot be cancelled
@@ -14,7 +15,9 @@
     ├── MissingPrerequisite        something this machine needs is not there
     │   ├── NoModels               no folder of GGUF files, or nothing in it that can be used
     │   ├── NoOllama               no program to supervise
-    │   └── Busy                   another measurement holds this machine
+    │   ├── Busy                   another measurement holds this machine
+    │   ├── QueueFull              as many runs wait as may
+    │   └── ServiceEnding          the service is told to end
     ├── ModelError                 one file or one model; the others go on
     │   ├── BadModel               a file that cannot be used, with the reason
     │   └── DoesNotFit             more memory needed than is there
@@ -90,6 +93,12 @@ class UnknownCase(UsageError):
     """A run, or the whole store, has no case of that key or name."""
 
     code = "unknown_case"
+
+
+class UnknownRound(UsageError):
+    """A case of a run has no round of that number."""
+
+    code = "unknown_round"
 
 
 class UnknownBaseline(UsageError):
@@ -169,6 +178,18 @@ class Busy(MissingPrerequisite):
     def __init__(self, what: str, *, next: str | None = None, holder: Holder | None = None) -> None:
         super().__init__(what, next=next)
         self.holder = holder
+
+
+class QueueFull(MissingPrerequisite):
+    """As many runs wait for their turn as ORAC_MAX_QUEUED allows."""
+
+    code = "queue_full"
+
+
+class ServiceEnding(MissingPrerequisite):
+    """The service is told to end, and breaks off what it is asked."""
+
+    code = "ending"
 
 
 class ModelError(OracError):

@@ -50,6 +50,8 @@ class Settings:
     """The most tokens that a call may ask for."""
     idle_timeout_s: float
     """The longest silence of Ollama that is waited for."""
+    max_queued: int
+    """The most runs that wait for their turn; a further one is refused."""
     telemetry: str
     """`auto`, `off`, or a list of sources: TELEMETRY_SOURCES and `replay:FILE`."""
     tegrastats: str | None
@@ -107,6 +109,7 @@ def read_settings(environ: Mapping[str, str] | None = None, *, folder: Path | No
         prompt_limit_b=_whole("ORAC_PROMPT_LIMIT_B", given, default=2**20, low=1, high=2**30),
         output_limit_tokens=_whole("ORAC_OUTPUT_LIMIT_TOKENS", given, default=4096, low=1, high=2**20),
         idle_timeout_s=_number("ORAC_IDLE_TIMEOUT_S", given, default=120.0, low=1.0, high=86_400.0),
+        max_queued=_whole("ORAC_MAX_QUEUED", given, default=50, low=1, high=10_000),
         telemetry=telemetry(given.get("ORAC_TELEMETRY", "auto")),
         tegrastats=_program(given.get("ORAC_TEGRASTATS"), environ),
         sysfs_root=_path(given.get("ORAC_SYSFS_ROOT"), environ) or Path("/"),
@@ -152,6 +155,7 @@ NAMES = (
     "ORAC_PROMPT_LIMIT_B",
     "ORAC_OUTPUT_LIMIT_TOKENS",
     "ORAC_IDLE_TIMEOUT_S",
+    "ORAC_MAX_QUEUED",
     "ORAC_TELEMETRY",
     "ORAC_TEGRASTATS",
     "ORAC_SYSFS_ROOT",
@@ -195,6 +199,11 @@ def database_url(value: str | None, *, home: Path, folder: Path) -> str:
         raise SettingError(
             f"ORAC_DATABASE_URL is {_shown(value)}; only files of SQLite are supported for now.",
             next="Write it as sqlite:///results/orac.db, or sqlite:////var/lib/orac/orac.db for an absolute path.",
+        )
+    if value == "sqlite:///:memory:":
+        raise SettingError(
+            f"ORAC_DATABASE_URL is {_shown(value)}; a store in memory would be gone with the command that made it.",
+            next="Name a file: sqlite:///results/orac.db",
         )
     return f"sqlite:///{(folder / value.removeprefix('sqlite:///')).absolute()}"
 

@@ -57,7 +57,7 @@ NOTE_TEXT: Mapping[Note, str] = {
     Note.DRIFT: "the rounds drift: the last are more than 3 % off the first; let the board settle (`--warmup`)",
     Note.AUTOCORRELATED: "rounds resemble the ones before them; the interval is widened for it",
     Note.HOLM: "by itself it would be a change, but not beside so many cases (Holm): compare fewer or measure more",
-    Note.METRIC_MISSING: "one side lacks this metric: measure it again with this version of ORAC",
+    Note.METRIC_MISSING: "one side lacks this metric: its board, its suite or its ORAC has none; compare another",
     Note.CONDITIONS_DIFFER: "measured under different conditions: `--across-conditions` compares all the same",
     Note.MODEL_DIFFERS: "the model's file differs under the same name",
     Note.OFFLOAD_DIFFERS: "another share of the model was on the GPU: `--across-conditions` compares all the same",

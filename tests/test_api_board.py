@@ -59,6 +59,15 @@ def test_a_jetson_is_known_by_its_files(tmp_path: Path) -> None:
     assert (host.l4t, host.jetpack, host.tegra, host.gpu) == ("36.4.3", "6.2", True, True)
 
 
+@pytest.mark.parametrize(("kernel", "tegra"), [("5.15.148-tegra", True), ("6.8.0-49-generic", False)])
+def test_a_container_without_the_host_s_files_knows_a_jetson_by_its_kernel(
+    tmp_path: Path, kernel: str, *, tegra: bool
+) -> None:
+    write(tmp_path, "proc/sys/kernel/osrelease", kernel)
+    host = read_host(tmp_path)
+    assert (host.l4t, host.tegra, host.gpu) == (None, tegra, tegra)
+
+
 @pytest.mark.parametrize(
     ("metric", "name"),
     [

@@ -16,6 +16,7 @@ STATUSES = {
     "UnknownModel": 404,
     "UnknownRun": 404,
     "UnknownCase": 404,
+    "UnknownRound": 404,
     "UnknownBaseline": 404,
     "KeyReused": 422,
     "RunOver": 409,
@@ -24,6 +25,8 @@ STATUSES = {
     "SettingError": 422,
     "UsageError": 422,
     "Busy": 409,
+    "QueueFull": 409,
+    "ServiceEnding": 503,
     "NoModels": 503,
     "NoOllama": 503,
     "MissingPrerequisite": 503,
@@ -67,6 +70,15 @@ def test_what_is_concealed_is_told_by_its_meaning() -> None:
     assert concealed(said, settings()) == (
         "There is no run x in the store; see ORAC_HOME/runs/x/log.txt, POST /v1/runs and /api/generate."
     )
+
+
+@pytest.mark.parametrize("kind", ["OllamaSilent", "OllamaRefused", "OllamaGarbled", "OllamaError", "RunNamed"])
+def test_a_problem_says_what_to_do_even_where_the_error_does_not(kind: str) -> None:
+    told = problem(getattr(errors, kind)("It went wrong."), settings()).next
+    assert told in {
+        "Ask again; where it stays so, Ollama's log says why: ollama/serve.log in ORAC_HOME.",
+        "DELETE /v1/baselines/NAME takes it away.",
+    }
 
 
 def test_a_busy_machine_tells_with_what_and_how_long() -> None:

@@ -18,7 +18,7 @@ from orac_bench.store.store import open_store
 from tests.builders import NOON, a_case, a_round, a_run, a_workload, later
 from tests.service import Service, running_service
 
-QUIET = {"ORAC_OLLAMA_BIN": "/nowhere/ollama"}
+QUIET = {"ORAC_OLLAMA_BIN": "/nowhere/ollama", "ORAC_MAX_QUEUED": "4"}
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +121,14 @@ def test_a_run_is_queued_shown_cancelled_and_deleted(service: Service) -> None:
         ({"time_limit_s": 1e9}, 422, "body.time_limit_s"),
         ({"variants": ["no equals sign"]}, 422, "body.variants.0"),
         ({"precision": "much"}, 422, "body.precision"),
+        ({"precision": 0}, 422, "body.precision: Input should be greater than 0, or: "),
+        ({"paired": True}, 422, ""),
+        (
+            {"precision": 0.02, "paired": True, "models": ["phi-2", "pythia-70m"]},
+            422,
+            "precision goes on until enough is known",
+        ),
+        ({"prompt_tokens": [100_000], "models": ["phi-2"]}, 422, "Nothing would be measured. phi-2"),
         ({"note": "x" * 1001}, 422, "body.note"),
         ({"prompt_file": "/etc/passwd"}, 422, "body.prompt_file"),
         ([], 422, "body"),
@@ -130,6 +138,30 @@ def test_a_wrong_wish_is_refused_before_it_is_queued(service: Service, wish: obj
     answer = service.post("/v1/runs", wish)
     assert (answer.status, waiting(service)) == (status, [])
     assert says in answer.problem["detail"]
+    assert "--" not in answer.problem["detail"] + answer.problem["next"]
+    assert "orac bench" not in answer.problem["next"]
+
+
+def test_what_is_too_long_is_said_once_a_model(service: Service) -> None:
+    detail = service.post("/v1/runs", {"prompt_tokens": [100_000], "models": ["phi-2"]}).problem["detail"]
+    assert detail.count("do not fit") == 1
+
+
+def test_what_a_run_has_not_is_said_with_what_it_has(service: Service) -> None:
+    case = service.get("/v1/runs/first").json["results"][0]["case"]["key"]
+    no_round = service.get(f"/v1/runs/first/results/{case}/rounds/99/chunks")
+    assert (no_round.status, no_round.problem["title"]) == (404, "No such round")
+    assert "it has 2 of phase measure (0 to 1)" in no_round.problem["detail"]
+    no_case = service.get("/v1/runs/first/results/nokey/rounds/0/chunks")
+    assert (no_case.status, no_case.problem["title"]) == (404, "No such case")
+    assert f"it has {case}" in no_case.problem["detail"]
+
+
+def test_every_refusal_says_what_to_do(service: Service) -> None:
+    over = service.post("/v1/runs/first/cancel")
+    assert (over.status, over.problem["next"]) == (409, "GET /v1/runs/RUN shows what came of it.")
+    no_json = service.call("POST", "/v1/runs", b"{")
+    assert (no_json.status, no_json.problem["next"]) == (400, "GET /docs has an example of every call.")
 
 
 def test_the_same_key_brings_the_same_run_and_another_body_under_it_is_refused(service: Service) -> None:
@@ -142,6 +174,32 @@ def test_the_same_key_brings_the_same_run_and_another_body_under_it_is_refused(s
     other = service.post("/v1/runs", {"models": ["pythia-70m"]}, headers=headers)
     assert (other.status, other.problem["type"]) == (422, "/docs#key_reused")
     assert waiting(service) == [first.json["id"]]
+
+
+def test_a_full_queue_refuses_one_more_and_says_what_to_do(service: Service) -> None:
+    first = asked(service)
+    kept = [asked(service) for _ in range(3)]
+    refused = service.post("/v1/runs", {})
+    assert (refused.status, refused.problem["type"]) == (409, "/docs#queue_full")
+    assert refused.problem["detail"] == "4 runs wait for their turn, and 4 may. Nothing was queued."
+    assert refused.problem["next"] == "Cancel one of them, wait for one to begin, or raise ORAC_MAX_QUEUED."
+    assert service.post(f"/v1/runs/{first}/cancel").status == 202
+    assert service.post("/v1/runs", {}).json["position"] == len(kept)
+
+
+def test_what_is_shown_follows_what_is_written_whoever_writes_it(service: Service) -> None:
+    def seen() -> tuple[list[str], list[str]]:
+        page, shown = (service.get(path).json for path in ("/v1/runs?limit=1", "/v1/runs/first"))
+        return [run["note"] for run in page["runs"]], [one["text"] for one in shown["annotations"]]
+
+    assert (seen(), seen()) == ((["mine"], []), (["mine"], []))
+    with open_store(service.database, write=True) as another_process:
+        another_process.annotate("first", "from a shell")
+    assert seen() == (["mine"], ["from a shell"])
+    run = service.post("/v1/runs", {"note": "newer"}).json["id"]
+    assert seen()[0] == ["newer"]
+    assert service.delete(f"/v1/runs/{run}").status == 204
+    assert seen()[0] == ["mine"]
 
 
 def test_a_dry_run_tells_how_long_it_would_take_and_queues_nothing(service: Service) -> None:

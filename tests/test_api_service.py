@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -16,8 +17,9 @@ from pathlib import Path
 import pytest
 
 from orac_bench.announcement import read_announcement
+from orac_bench.api.keeper import LOOK_S, Keeper
 from orac_bench.settings import read_settings
-from tests.fakes.fake_ollama import FakeOllama, answer, json_reply, pieces, stream
+from tests.fakes.fake_ollama import End, FakeOllama, Reply, answer, json_reply, pieces, stream
 from tests.service import CHECKOUT, PATIENCE_S, Service, answers, free_port, running_service
 from tests.waiting import eventually
 
@@ -67,7 +69,9 @@ def test_told_to_end_it_ends_with_status_0_though_somebody_waits_for_an_answer(
             told = response.read()
             assert service.process.wait(timeout=30) == 0
         assert time.monotonic() - began < 10
-        assert b"Ollama broke off" in told
+        assert b"/docs#ending" in told
+        assert b"The service is ending." in told
+        assert response.status == (200 if streamed else 503)
         assert "Traceback" not in service.log
         assert (service.home / "service.lock").read_text() == ""
 
@@ -109,13 +113,14 @@ def test_without_an_ollama_it_is_degraded_and_says_what_to_do(tmp_path: Path) ->
     binary.write_text("#!/bin/sh\n[ $1 = serve ] || exec echo ollama version is 0.11.4\necho broken\nexit 3\n")
     binary.chmod(0o755)
     (tmp_path / "models").mkdir()
-    with running_service(tmp_path, models=tmp_path / "models", ollama=binary) as service:
+    machine = str(tmp_path / "machine")  # where the tests run may be a container
+    with running_service(tmp_path, models=tmp_path / "models", ollama=binary, ORAC_SYSFS_ROOT=machine) as service:
         told = eventually(lambda: _down(service))
         assert told["status"] == "degraded"
         assert told["warnings"] == [
+            "There is no GGUF file in the folder of models. `orac doctor` on that machine says what to type.",
             "Ollama could not be started: Ollama ended, or was not ready in time. "
             "Look at the service's log, or type `orac doctor` on that machine.",
-            "No model can be used. Put GGUF files into the folder that ORAC_MODELS_DIR names.",
         ]
         assert told["missing"]["versions.ollama"] == "it does not answer"
         assert service.get("/v1/models").json == {"models": []}
@@ -131,6 +136,42 @@ def test_an_external_ollama_that_is_not_there_is_told_and_nothing_is_started_in_
         assert (got.status, got.problem["type"]) == (502, "/docs#ollama_unreachable")
         assert "127.0.0.1" not in got.body.decode()
         assert not (service.home / "ollama").exists()
+
+
+def test_an_ollama_that_hangs_holds_up_the_list_of_models_once_and_for_seconds(tmp_path: Path) -> None:
+    hanging = {**ROUTES, "GET /api/ps": [Reply(chunked=True, end=End.HANG)]}
+    with FakeOllama(hanging) as fake, running_service(tmp_path, ORAC_OLLAMA_URL=fake.url) as service:
+        eventually(lambda: service.get("/v1/health").json["versions"]["ollama"])
+        began = time.monotonic()
+        told = [service.get("/v1/models").json["models"] for _ in range(5)]
+        assert time.monotonic() - began < 4 * LOOK_S  # asked again each time it would be five, and 120 s each
+        assert [[model["state"] for model in models] for models in told] == [["ready"]] * 5
+        assert len([request for request in fake.requests if request.path == "/api/ps"]) == 1
+        assert "Ollama sent nothing for 5 s" in service.log
+        health = service.get("/v1/health").json
+        assert (health["status"], [line for line in health["warnings"] if "answers none" in line]) == (
+            "degraded",
+            [
+                "Ollama takes calls and answers none. Where it stays so, restart it; the service's own ends and starts "
+                "with the service."
+            ],
+        )
+
+
+def test_an_ollama_that_hangs_is_noticed_though_nobody_asks_and_so_is_its_coming_back() -> None:
+    hanging = {**ROUTES, "GET /api/ps": [Reply(chunked=True, end=End.HANG)]}
+    with FakeOllama(hanging) as fake:
+        settings = read_settings({"ORAC_OLLAMA_URL": fake.url, "ORAC_IDLE_TIMEOUT_S": "1"})
+        quiet, closing = threading.Event(), threading.Event()
+        quiet.set()
+        keeper = Keeper(settings, environ={}, closing=closing, quiet=quiet.is_set, idle_looked_s=0.1)
+        with keeper:
+            assert keeper.engine().version == "0.11.4"
+            assert fake.asked("GET /api/ps") == []  # not while somebody measures
+            quiet.clear()
+            eventually(lambda: keeper.silent)
+            fake.play(ROUTES)
+            eventually(lambda: not keeper.silent)
 
 
 def test_with_a_token_what_changes_something_needs_it_and_reading_does_not(tmp_path: Path) -> None:

@@ -17,7 +17,12 @@ from tests.builders import a_run
 from tests.fakes.fake_ollama import FakeOllama, json_reply
 from tests.service import Service, running_service
 
-ROUTES = {"GET /api/version": [json_reply({"version": "0.11.4"})]}
+MODEL = {"name": "tinyllama:latest", "digest": "a" * 64, "size": 1000, "details": {"family": "llama"}}
+ROUTES = {
+    "GET /api/version": [json_reply({"version": "0.11.4"})],
+    "GET /api/tags": [json_reply({"models": [MODEL]})],
+    "POST /api/show": [json_reply({"model_info": {}})],
+}
 NOTE = f"/v1/runs/{a_run().id}/annotations"
 AS_ROOT = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
 
@@ -52,6 +57,11 @@ def test_a_full_disk_is_507_and_the_service_goes_on(tmp_path: Path, fake: FakeOl
                 pass
         full = [got for got in noted(service) if got != 201]
         assert full == [507]
+        assert service.post("/v1/runs", {}).status == 507
+        assert service.delete(f"/v1/runs/{a_run().id}").status == 507
+        described = service.get("/openapi.json").json["paths"]
+        for path, method in (("/v1/runs", "post"), ("/v1/benchmark", "post"), ("/v1/runs/{run}", "delete")):
+            assert "507" in described[path][method]["responses"]
         assert str(small) not in service.post(NOTE, {"text": "a" * 1000}).body.decode()
         assert "Only 0 MiB are left where the store is." in service.get("/v1/health").body.decode()
         (inside / "rest").unlink()

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -19,7 +19,7 @@ import pytest
 from orac_bench.api.child import Patience
 from orac_bench.api.jobs import Jobs
 from orac_bench.api.said import last_words
-from orac_bench.errors import Busy, KeyReused, RunOver
+from orac_bench.errors import Busy, KeyReused, RunOver, StoreFull
 from orac_bench.lock import measuring_alone
 from orac_bench.records import Json, Run, Status
 from orac_bench.store.store import Store, open_store
@@ -48,7 +48,9 @@ class Service:
         return self.folder / "measure.lock"
 
     @contextmanager
-    def jobs(self, *, patience: Patience = QUICK) -> Iterator[Jobs]:
+    def jobs(
+        self, *, patience: Patience = QUICK, found: Callable[[], Callable[[], None]] = lambda: lambda: None
+    ) -> Iterator[Jobs]:
         def command(run_id: str, wish: Mapping[str, Json]) -> list[str]:
             return [sys.executable, str(FAKE), str(wish["how"]), self.database, run_id]
 
@@ -59,8 +61,10 @@ class Service:
             told=lambda run_id, said: self.told.append((run_id, said)),
             command=command,
             again=lambda run_id: command(run_id, self.store.request(run_id) or {}),
+            found=found,
             patience=patience,
             pauses_s=(0.0,),
+            looked_s=0.01,
         ) as jobs:
             yield jobs
 
@@ -158,6 +162,40 @@ def test_who_wants_the_machine_alone_is_told_what_is_before_it(service: Service)
         eventually(lambda: jobs.busy() is None)
         jobs.enqueue(queued_run("third"), {"how": "sound"}, alone=True)
         service.ends(Status.DONE, run_id="third")
+
+
+def test_what_keeps_the_queue_waiting_is_logged_once_and_again_when_it_is_something_else(
+    service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    tried: list[str] = []
+
+    def found() -> Callable[[], None]:
+        tried.append("full" if len(tried) < 3 else "locked")
+        if len(tried) == 6:
+            return lambda: None
+        raise StoreFull(f"The store is {tried[-1]}.")
+
+    with service.jobs(found=found) as jobs:
+        service.queued(jobs, "sound")
+        service.ends(Status.DONE)
+    assert tried == ["full"] * 3 + ["locked"] * 3
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == [
+        "the queue waits, and tries again every 0.01 s: 'The store is full.'",
+        "the queue waits, and tries again every 0.01 s: 'The store is locked.'",
+    ]
+
+
+def test_visitors_are_told_of_a_run_before_its_process_holds_the_machine(service: Service) -> None:
+    with service.jobs() as jobs:
+        assert jobs.soon() is None
+        service.queued(jobs, "slow")
+        soon = eventually(jobs.soon)
+        assert soon is not None
+        assert soon.holder is not None
+        assert soon.holder.run == "first"
+        jobs.cancel("first")
+        service.ends(Status.CANCELLED)
+        eventually(lambda: jobs.soon() is None)
 
 
 def test_a_cancelled_run_ends_in_order_and_does_not_come_back(service: Service) -> None:

@@ -209,6 +209,24 @@ def test_a_change_is_acknowledged_with_a_note_and_is_known_then(orac: Callable[.
 
 
 @pytest.mark.usefixtures("slower")
+def test_a_note_about_a_case_takes_what_a_comparison_takes(orac: Callable[..., Said]) -> None:
+    key = orac("show", "latest", "--json").document["results"][0]["case"]["key"]
+    for name in (key, key[:6], "tiny/decode", "tiny/decode/64"):
+        said = orac("annotate", "latest", "odd", "--case", name)
+        assert said.out == f"The note is kept beside case {key} of run cand.\n", said.err
+    refused = orac("annotate", "latest", "odd", "--case", "huge")
+    assert (refused.status, f"It has {key} tiny/decode/64" in refused.err) == (2, True), refused.err
+
+
+@pytest.mark.usefixtures("slower")
+def test_a_note_cannot_colour_the_terminal_and_is_whole_in_the_document(orac: Callable[..., Said]) -> None:
+    assert orac("annotate", "latest", "\x1b[31mred\u202e").status == 0
+    assert r": \x1b[31mred\u202e" in orac("show", "latest").out
+    assert "\x1b" not in orac("history", "--case", "dec0").out
+    assert orac("annotate", "latest", "\x1b[31m", "--json").document["text"] == "\x1b[31m"
+
+
+@pytest.mark.usefixtures("slower")
 def test_a_note_is_a_document_as_well(orac: Callable[..., Said]) -> None:
     document = orac("annotate", "latest", "new fan", "--json").document
     assert (document["run"], document["case"], document["text"]) == ("cand", None, "new fan")

@@ -222,6 +222,14 @@ def test_a_case_is_named_by_its_key_or_by_model_suite_and_length(store: Store, n
     assert [row.case.key for row in told.rows] == [DECODE.key]
 
 
+@pytest.mark.parametrize("name", ["tinyllama", "tinyllama/decode", "tinyllama:latest/decode/64", "tinyllama-1.1b"])
+def test_a_case_of_a_catalogued_model_is_named_by_its_short_name_as_well(store: Store, name: str) -> None:
+    chat = a_case(key="c4a7000000000001", suite="decode", model="tinyllama-1.1b-chat-v1.0.q4_k_m")
+    measured(store, "both", [(DECODE, Took()), (chat, Took())])
+    (row,) = compare(store, "both:tiny", [f"both:{name}"], Wishes()).rows
+    assert row.other.key == chat.key
+
+
 def test_an_unknown_case_is_refused_with_those_there_are(store: Store) -> None:
     measured(store, "base", [(DECODE, Took())])
     with pytest.raises(UnknownCase, match=r"Run base has no case phi-2/decode\. It has dec0de"):

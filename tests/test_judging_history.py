@@ -17,7 +17,7 @@ from orac_bench.store.history import Point
 from orac_bench.store.levels import changes
 from orac_bench.store.store import Store, open_store
 from orac_bench.units import Unit
-from tests.builders import a_conditions, later
+from tests.builders import a_case, a_conditions, later
 from tests.histories import DECODE, FIRST, Took, measured, nightly, scaled
 
 NOISE = (0.0, 0.2, -0.1, 0.1, -0.2, 0.15, -0.05, 0.1, -0.15, 0.05)
@@ -148,8 +148,11 @@ def test_cases_are_named_by_model_and_suite_or_by_key(store: Store) -> None:
     measured(store, "night-00", [(DECODE, Took()), (FIRST, Took(metric="ttft_s"))])
     assert [line.case.key for line in cases_named(store, model="tiny", suite="decode")] == [DECODE.key]
     assert [line.case.key for line in cases_named(store, key="f125")] == [FIRST.key]
-    with pytest.raises(UnknownCase, match="No case was measured for --model phi-2; there are"):
-        cases_named(store, model="phi-2")
+    phi = a_case(key="0f12000000000001", suite="decode", model="phi-2.q4_0")
+    measured(store, "night-01", [(phi, Took())], started=later(1))
+    assert [line.case.key for line in cases_named(store, model="phi2")] == [phi.key]
+    with pytest.raises(UnknownCase, match="No case was measured for --model distilgpt2; there are"):
+        cases_named(store, model="distilgpt2")
     with pytest.raises(UsageError, match="No case is named"):
         cases_named(store)
     with pytest.raises(UnknownCase, match="There is no case 0"):
@@ -163,6 +166,7 @@ def test_the_list_of_cases_is_that_of_the_interface(store: Store) -> None:
             {
                 "case": DECODE.key,
                 "model": "tiny",
+                "variant": None,
                 "suite": "decode",
                 "workload": {"prompt_tokens": 64, "output_tokens": 16, "prompt_sha256": None, "version": 1},
                 "runs": 2,
@@ -214,3 +218,12 @@ def test_the_text_has_a_line_a_run_with_what_changed_and_what_was_written(store:
     assert lines["night-10"].endswith("-10.0 % from here on")
     assert lines["night-12"].endswith("new fan")
     assert "9 older runs are in the chart only; --limit shows more." in text
+
+
+def test_a_metric_that_no_run_has_is_said_instead_of_an_empty_table(store: Store) -> None:
+    measured(store, "night-00", [(DECODE, Took())])
+    told = history_text(case_history(store, DECODE.key, metric="energy_j"))
+    assert told == (
+        "tiny decode 64 → 16, Energy (case dec0de0000000001)\n\n"
+        "None of its runs has energy_j. `orac show RUN` tells what a run has, `--metric` names another.\n"
+    )

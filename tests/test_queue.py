@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from orac_bench.errors import KeyReused, RunMeasuring, RunNamed, RunOver, UnknownRun, UsageError
+from orac_bench.errors import KeyReused, QueueFull, RunMeasuring, RunNamed, RunOver, UnknownRun, UsageError
 from orac_bench.records import Failure, Flag, Phase, Run, Status
 from orac_bench.store.store import Store, open_store
 from tests.builders import a_case, a_conditions, a_round, a_run, later
@@ -37,8 +37,33 @@ def test_queued_runs_have_their_turn_in_the_order_in_which_they_came(store: Stor
     assert store.next_queued() == "first"
     store.claim(replace(a_run(id="first"), status=Status.RUNNING), pid=7)
     assert (store.next_queued(), store.position("first"), store.position("third")) == ("second", None, 1)
+    assert {line.id: line.position for line in store.runs()} == {"first": None, "second": 0, "third": 1}
     assert store.request("second") == {"models": ["second"]}
     assert store.counts() == dict.fromkeys(Status, 0) | {Status.QUEUED: 2, Status.RUNNING: 1}
+
+
+def test_no_more_runs_wait_than_may_and_a_known_key_still_brings_its_run(store: Store) -> None:
+    first = store.enqueue(waiting("first"), request={}, key="k", most=2)
+    store.enqueue(waiting("second"), request={}, most=2)
+    with pytest.raises(QueueFull, match=r"2 runs wait for their turn, and 2 may\. Nothing was queued\."):
+        store.enqueue(waiting("third"), request={}, most=2)
+    assert store.enqueue(waiting("third"), request={}, key="k", most=2) == first
+    store.ask_cancel("second")
+    assert store.enqueue(waiting("third"), request={}, most=2).id == "third"
+
+
+def test_a_line_of_a_list_tells_how_far_its_run_is(store: Store) -> None:
+    store.add_run(a_run(id="first"), pid=7, cases=3)
+    for position, case in enumerate((a_case(), a_case(suite="decode"))):
+        handle = store.begin_result("first", case, planned=5, position=position)
+        store.add_round(handle, a_round())
+    store.close_result(handle, status=Status.DONE)
+    (line,) = store.runs()
+    assert (line.rounds, line.rounds_planned) == (2, 10)
+    assert (line.cases, line.cases_done, line.cases_planned) == (2, 1, 3)
+    store.update_run("first", status=Status.INTERRUPTED)
+    store.update_run("first", status=Status.RUNNING, pid=8, cases=4)
+    assert [line.cases_planned for line in store.runs()] == [4]  # as its last start told
 
 
 def test_the_same_key_and_request_give_the_first_run_again_and_another_request_is_refused(store: Store) -> None:
@@ -104,6 +129,7 @@ def test_everything_that_happens_in_a_run_is_told_in_order_without_gaps(store: S
         "case": a_case().key,
         "suite": "first_token",
         "model": "tiny",
+        "variant": None,
         "workload": {"prompt_tokens": 64, "output_tokens": 16, "prompt_sha256": None, "version": 1},
         "position": 1,
         "planned": 2,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from orac_bench.api.shown import shown
-from orac_bench.records import Failure, Status
+from orac_bench.records import Failure, Json, Result, Status
 from orac_bench.store.document import document
 from orac_bench.store.marks import Annotation
-from tests.builders import a_result, a_round, a_run, later
+from tests.builders import a_case, a_result, a_round, a_run, later
 
 FAILURE = Failure(code="ollama_refused", message="Ollama refused at /var/lib/orac.")
 
@@ -39,6 +39,23 @@ def test_what_went_wrong_is_told_without_paths() -> None:
     wrong = {"code": "ollama_refused", "message": "Ollama refused at ORAC_HOME."}
     assert told["run"]["error"] == "It broke in ORAC_HOME."
     assert (told["results"][0]["error"], told["results"][0]["rounds"][0]["error"]) == (wrong, wrong)
+
+
+def test_a_run_says_how_it_was_measured() -> None:
+    def result(key: str, **facts: Json) -> Result:
+        return replace(a_result(facts=facts), case=replace(a_case(), key=key))
+
+    plain = document(a_run(), [result("a")], rounds=False)["run"]
+    assert isinstance(plain, dict)
+    assert [plain[key] for key in ("blocks", "paired", "precision", "canary")] == [None, False, None, None]
+    results = [
+        result("small", canary=True),
+        result("a", blocks=10, pair={"with": "b", "side": "base"}, precision={"wanted": 0.02, "stopped": "time"}),
+        result("b", blocks=10),
+    ]
+    told = shown(a_run(), results, (), rounds=False, concealed=concealed)["run"]
+    assert isinstance(told, dict)
+    assert [told[key] for key in ("blocks", "paired", "precision", "canary")] == [10, True, 0.02, "small"]
 
 
 def test_answers_pairs_and_annotations_stand_beside_their_results() -> None:

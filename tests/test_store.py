@@ -17,10 +17,12 @@ import pytest
 from orac_bench.errors import (
     StoreError,
     StoreMissing,
+    UnknownCase,
+    UnknownRound,
     UnknownRun,
 )
 from orac_bench.records import Failure, Flag, Phase, Status, Summary
-from orac_bench.store.reading import RunLine
+from orac_bench.store.page import RunLine
 from orac_bench.store.store import Store, open_store
 from tests.builders import a_case, a_conditions, a_result, a_round, a_run, a_workload, later
 
@@ -120,9 +122,17 @@ def test_arrivals_of_a_round_of_hours_are_kept_to_the_millisecond(store: Store) 
 
 def test_arrivals_of_a_round_that_is_not_there_are_refused(store: Store) -> None:
     store.add_run(a_run(), pid=1)
-    with pytest.raises(UnknownRun) as refusal:
+    result = store.begin_result(a_run().id, a_case(), planned=2, position=0)
+    for index in range(2):
+        store.add_round(result, a_round(index=index))
+    with pytest.raises(UnknownCase) as no_case:
         store.arrivals(a_run().id, "nokey", 3)
-    assert refusal.value.what == f"Run {a_run().id} has no measure round 3 of case nokey."
+    assert no_case.value.what.startswith(f"Run {a_run().id} has no case nokey; it has {a_case().key} ")
+    with pytest.raises(UnknownRound) as no_round:
+        store.arrivals(a_run().id, a_case().key, 3)
+    assert no_round.value.what == (
+        f"Case {a_case().key} of run {a_run().id} has no round 3 of phase measure; it has 2 of phase measure (0 to 1)."
+    )
 
 
 @pytest.mark.parametrize("odd", [{"ttft_s": float("nan")}, {"ttft_s": float("inf")}, {"unheard_of_s": 1.0}])
@@ -224,9 +234,13 @@ def test_runs_are_listed_newest_first_with_what_is_in_them(store: Store) -> None
         trigger="pytest",
         note="last",
         models=("tiny", "phi-2"),
-        cases=3,
         rounds=3,
+        rounds_planned=9,
         failed=3,
+        cases=3,
+        cases_done=0,
+        cases_planned=None,
+        position=None,
     )
     assert [line.id for line in store.runs(limit=2)] == ["run-3", "run-2"]
     assert [line.id for line in store.runs(limit=2, before="run-2")] == ["run-1"]

@@ -40,6 +40,7 @@ from orac_bench.api.description import describe
 from orac_bench.api.envelope import Envelope
 from orac_bench.api.exposition import Exposition
 from orac_bench.api.house import House, open_house
+from orac_bench.api.packed import Packed
 from orac_bench.settings import Settings, read_settings
 
 THREADS = 64
@@ -93,6 +94,7 @@ def app_of(settings: Settings, opened: Callable[[], AbstractContextManager[House
         redirect_slashes=False,
         responses=problems.responses(*problems.COMMON),
     )
+    app.add_middleware(Packed)
     app.add_middleware(Envelope, settings=settings)
     problems.install(app)
     for router in ROUTERS:

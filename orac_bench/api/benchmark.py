@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-import time
 from contextlib import suppress
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Request, Response
@@ -22,14 +22,14 @@ from orac_bench.api.problems import answer, concealed, responses
 from orac_bench.api.recovery import TRIGGER
 from orac_bench.api.run_bodies import Answer, Answers, BenchmarkBody
 from orac_bench.api.said import last_lines
+from orac_bench.api.tidying import once_tidy
 from orac_bench.api.wish import run_folder
 from orac_bench.beginning import queued
 from orac_bench.candidates import find_candidates
-from orac_bench.errors import Busy, OracError, UnknownRun, UsageError
+from orac_bench.errors import OracError, UsageError
 from orac_bench.intent import Intent
 from orac_bench.ollama.client import same_model
 from orac_bench.records import Json, Phase, Result, RoundStatus, Status
-from orac_bench.store.events import ENDS
 
 router = APIRouter(prefix="/v1", tags=["benchmark"])
 
@@ -37,12 +37,11 @@ SUITE = "prompt"
 PROMPT = "Write a short story about an old man who mends clocks by the sea."
 """What models are asked where nothing else is wanted."""
 
-TIDYING_S = 30.0
-"""How long the end of a process is waited for whose run is over: it loads again what was loaded before."""
 LOOKED_S = 0.1
+"""How often it is looked whether a run's process has tidied up."""
 
 
-@router.post("/benchmark", response_model=Answers, responses=responses(404, 409, 502))
+@router.post("/benchmark", response_model=Answers, responses=responses(404, 409, 502, 504))
 async def benchmark(
     request: Request,
     here: Here,
@@ -54,7 +53,7 @@ async def benchmark(
     loaded again afterwards. While something else is measured or waits for it: 409. The run is kept like any other; it
     is cancelled where the caller goes away.
     """
-    run_id, models = await _begun(here, body or BenchmarkBody())
+    run_id, models = await run_in_threadpool(once_tidy, here, partial(_begin, here, body or BenchmarkBody()))
     over = asyncio.create_task(_over(here, run_id))
     gone = asyncio.create_task(_gone(request))
     try:
@@ -69,26 +68,6 @@ async def benchmark(
     if not ended:
         return answer(499, "The caller went away", f"Run {run_id} was cancelled.", code="gone")
     return await run_in_threadpool(_answered, here, run_id, models)
-
-
-async def _begun(here: House, body: BenchmarkBody) -> tuple[str, tuple[str, ...]]:
-    """As `_begin`; a run that has ended and only tidies up is waited for."""
-    deadline = time.monotonic() + TIDYING_S
-    while True:
-        try:
-            return await run_in_threadpool(_begin, here, body)
-        except Busy as busy:
-            if time.monotonic() > deadline or not await run_in_threadpool(_only_tidies, here, busy):
-                raise
-        await asyncio.sleep(LOOKED_S)
-
-
-def _only_tidies(here: House, busy: Busy) -> bool:
-    run_id = None if busy.holder is None else busy.holder.run
-    try:
-        return run_id is not None and here.store.run(run_id).status in ENDS
-    except UnknownRun:
-        return False
 
 
 def _begin(here: House, body: BenchmarkBody) -> tuple[str, tuple[str, ...]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from orac_bench.models.meminfo import available_b, gpu_used_b, total_b
 from orac_bench.observer import has_gpu
-from orac_bench.telemetry.board import board_facts
+from orac_bench.telemetry.board import board_facts, is_tegra
 from orac_bench.telemetry.sources.files import text
 
 NO_L4T = "this is no Jetson, or its /etc/nv_tegra_release is not mounted"
@@ -41,7 +41,7 @@ def read_host(root: Path = Path("/")) -> Host:
     """What is below `root`. Files only; nothing is started."""
     facts = board_facts(root)
     l4t, jetpack = facts["l4t"], facts["jetpack"]
-    tegra = l4t is not None or "tegra" in (text(root / "proc/device-tree/compatible") or "")
+    tegra = l4t is not None or is_tegra(root)
     return Host(
         l4t=None if l4t is None else str(l4t),
         jetpack=None if jetpack is None else str(jetpack),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import select
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -39,8 +39,9 @@ class Reading:
 class Glance:
     """The sources that ORAC_TELEMETRY stands for. From any thread; close it at the end."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._settings = settings
+        self._clock = clock
         self._lock = threading.Lock()
         self._open = ExitStack()
         self._sources: tuple[Source, ...] = ()
@@ -51,12 +52,18 @@ class Glance:
         """The last one that was taken. None before the first, and where nothing tells anything."""
 
     def take(self) -> Reading | None:
-        """A reading of now, or one that is less than a second old. None where no source tells anything."""
+        """A reading of now, or one that is less than a second old. None where no source tells anything.
+
+        A recording holds no sensor, so it stays open and goes on; between two of its readings the last one holds.
+        """
         with self._lock:
-            if time.monotonic() - self._read_s >= FRESH_S:
-                self._read_s = time.monotonic()
-                self.latest = self._read()
-                self._close_later()
+            if self._clock() - self._read_s >= FRESH_S:
+                self._read_s = self._clock()
+                found, replayed = self._read(), self._chosen().replayed
+                if found is not None or not replayed:
+                    self.latest = found
+                if not replayed:
+                    self._close_later()
             return self.latest
 
     def close(self) -> None:

@@ -1,10 +1,11 @@
-"""`GET /v1/health`: what stands and what does not. It reads two small files, asks nobody and starts nothing."""
+"""`GET /v1/health`: what stands and what does not. It reads a few small files, asks nobody and starts nothing."""
 
 from __future__ import annotations
 
 import os
 import platform
 import time
+from collections.abc import Sequence
 from typing import Literal
 
 from fastapi import APIRouter
@@ -17,6 +18,7 @@ from orac_bench.api.keeper import State
 from orac_bench.api.problems import problem
 from orac_bench.lock import measuring_now
 from orac_bench.models.meminfo import available_b, free_b, total_b
+from orac_bench.surroundings import Finding
 
 LITTLE_DISK_B = 512 * 2**20
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -103,7 +105,8 @@ def health(here: Here) -> Health:
     told = here.glance.latest
     gpu = gpu_memory(host, None if told is None else told.values.get("gpu_memory_used_b"), root)
     measured = measuring_now(here.lock)
-    broken, odd = _broken(here), _odd(here)
+    around = here.lookout.findings()
+    broken, odd = _broken(here, around), _odd(here, around)
     found = Health(
         status="degraded" if broken else "ok",
         uptime_s=round(time.monotonic() - here.began_s, 3),
@@ -126,15 +129,20 @@ def health(here: Here) -> Health:
     return found
 
 
-def _broken(here: House) -> list[str]:
+def _broken(here: House, around: Sequence[Finding]) -> list[str]:
     """What does not work."""
-    said, keeper = [], here.keeper
+    said, keeper = [str(finding) for finding in around if finding.broken], here.keeper
     if keeper.state is State.STARTING:
         said.append("Ollama is being started; calls that need it wait for it.")
     elif keeper.state is State.DOWN and keeper.trouble is not None:
         told = problem(keeper.trouble, here.settings)
         said.append(f"{told.title}: {told.detail} {told.next or ''}".strip())
-    if here.shelf.usable() == 0:
+    elif keeper.silent:
+        said.append(
+            "Ollama takes calls and answers none. Where it stays so, restart it; the service's own ends and starts "
+            "with the service."
+        )
+    if here.shelf.usable() == 0 and not any(finding.broken and finding.name == "models" for finding in around):
         said.append("No model can be used. Put GGUF files into the folder that ORAC_MODELS_DIR names.")
     free = _free_b(here)
     if free is not None and free < LITTLE_DISK_B:
@@ -142,11 +150,12 @@ def _broken(here: House) -> list[str]:
     return said
 
 
-def _odd(here: House) -> list[str]:
+def _odd(here: House, around: Sequence[Finding]) -> list[str]:
     """What works, and should not stay so."""
+    said = [str(finding) for finding in around if not finding.broken]
     if here.settings.host in LOOPBACK or here.settings.token is not None:
-        return []
-    return ["Everybody who reaches this port may change things. Set ORAC_TOKEN, or ORAC_HOST=127.0.0.1."]
+        return said
+    return [*said, "Everybody who reaches this port may change things. Set ORAC_TOKEN, or ORAC_HOST=127.0.0.1."]
 
 
 def _free_b(here: House) -> int | None:

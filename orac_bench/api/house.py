@@ -22,6 +22,7 @@ from orac_bench.api.followers import Followers
 from orac_bench.api.glance import Glance
 from orac_bench.api.jobs import Jobs
 from orac_bench.api.keeper import Keeper
+from orac_bench.api.lookout import Lookout
 from orac_bench.api.shelf import Shelf
 from orac_bench.api.tenure import tenure
 from orac_bench.judging.remembered import Remembered
@@ -29,6 +30,9 @@ from orac_bench.lock import measuring_now
 from orac_bench.records import Json
 from orac_bench.settings import NAMES, Settings, as_environ
 from orac_bench.store.store import Store, open_store
+
+MOST_CURRENT = 16
+"""Bodies of answers that are remembered; that of a run of 60 cases with all its rounds has some 700 KB."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,10 +56,13 @@ class House:
     jobs: Jobs
     followers: Followers
     host: Host
+    lookout: Lookout
     sources: tuple[str, ...]
     """The names of the sources of telemetry that are taken here."""
-    remembered: Remembered[Json] = field(default_factory=Remembered)
-    """Answers about the past, as long as nothing new was measured."""
+    remembered: Remembered[str] = field(default_factory=Remembered)
+    """Answers about the past as JSON, as long as nothing new was measured."""
+    current: Remembered[str] = field(default_factory=lambda: Remembered(most=MOST_CURRENT))
+    """Bodies of answers, as long as nothing was written to the store at all."""
     closing: threading.Event
     """Set when the service is told to end: calls that wait give up then."""
     began_s: float = field(default_factory=time.monotonic)
@@ -82,8 +89,8 @@ class House:
         return measuring_now(self.lock) is not None
 
 
-def house(request: Request) -> House:
-    """The house of the app that answers `request`."""
+async def house(request: Request) -> House:
+    """The house of the app that answers `request`; a coroutine, as FastAPI would call a function on a thread."""
     found: House = request.app.state.house
     return found
 
@@ -127,6 +134,7 @@ def open_house(settings: Settings, *, environ: Mapping[str, str] | None = None) 
             environ={**others, **as_environ(settings)},
             told=told,
             found=keeper.found,
+            most_queued=settings.max_queued,
         )
         followers = Followers(store, goes_on=jobs.goes_on)
         made = House(
@@ -138,6 +146,7 @@ def open_house(settings: Settings, *, environ: Mapping[str, str] | None = None) 
             jobs=jobs,
             followers=followers,
             host=read_host(settings.sysfs_root),
+            lookout=Lookout(settings, own),
             sources=glance.offers(),
             closing=closing,
         )

@@ -35,7 +35,7 @@ PAUSES_S = (0.0, 2.0, 10.0)
 """Before each of these starts: what failed at once may need a moment."""
 
 LOOKED_S = 2.0
-"""How often the machine is looked at while a shell's measurement holds it."""
+"""How often the machine is looked at while a shell's measurement holds it, and the store while it fails."""
 
 WRONG_USAGE = 2
 """The exit status for which another try changes nothing."""
@@ -47,7 +47,8 @@ class Jobs:
     """The runs of the service. Use it with `with`: what runs is interrupted at the block's end, and goes on next time.
 
     `told` is called on another thread with a run's id and what its process says; with None where its standing may
-    have changed. `command` gives the words for a queued run and its wish, `again` those to go on with one.
+    have changed. `command` gives the words for a queued run and its wish, `again` those to go on with one. At most
+    `most_queued` wait, None for any number.
     """
 
     def __init__(
@@ -62,6 +63,8 @@ class Jobs:
         found: Callable[[], Callable[[], None]] = lambda: lambda: None,
         patience: Patience | None = None,
         pauses_s: Sequence[float] = PAUSES_S,
+        looked_s: float = LOOKED_S,
+        most_queued: int | None = None,
     ) -> None:
         self._store = store
         self._home = home
@@ -74,6 +77,8 @@ class Jobs:
         self._killed = False
         self._patience = patience or Patience()
         self._pauses_s = pauses_s
+        self._looked_s = looked_s
+        self._most_queued = most_queued
         self._present: str | None = None
         self._child: Child | None = None
         self._waiting: deque[str] = deque()
@@ -105,14 +110,14 @@ class Jobs:
         return not self._stopped.is_set() and (run_id == self._present or run_id in tuple(self._waiting))
 
     def enqueue(self, run: Run, wish: Mapping[str, Json], *, key: str | None = None, alone: bool = False) -> Run:
-        """The queued run; the first one of the same `key` again. Raises KeyReused.
+        """The queued run; the first one of the same `key` again. Raises KeyReused, QueueFull.
 
         With `alone`, only where nothing else is measured or waits: raises Busy with what it is.
         """
         with self._asking:
             if alone and (busy := self.busy()) is not None:
                 raise busy
-            kept = self._store.enqueue(run, request=wish, key=key)
+            kept = self._store.enqueue(run, request=wish, key=key, most=self._most_queued)
         self._wake.set()
         return kept
 
@@ -122,9 +127,15 @@ class Jobs:
         run_id = self._present or next(iter(self._waiting), None) or self._store.next_queued()
         if holder is None and run_id is not None:
             holder = Holder(pid=None, what=f"run {run_id} waits for its turn", since=None, run=run_id)
-        if holder is None:
+        return None if holder is None else _busy(holder)
+
+    def soon(self) -> Busy | None:
+        """Likewise of the present run, from before its process holds the machine until it has ended."""
+        run_id = self._present
+        if run_id is None:
             return None
-        return Busy(f"This machine is measuring already: {holder}.", next="Wait for it, or cancel it.", holder=holder)
+        holder = measuring_now(self._lock)
+        return _busy(holder or Holder(pid=None, what=f"run {run_id} is about to be", since=None, run=run_id))
 
     def cancel(self, run_id: str) -> Status:
         """The status of a run that shall end: cancelled, or running until its process has ended.
@@ -154,7 +165,7 @@ class Jobs:
                 os.kill(pid, signal.SIGINT)
 
     def _work(self) -> None:
-        recovered = False
+        recovered, trouble = False, None
         while True:
             self._wake.clear()
             if self._stopped.is_set():
@@ -163,11 +174,15 @@ class Jobs:
                 if not recovered:
                     self._waiting.extend(self._recovered())
                     recovered = True
-                if not self._step():
+                going = self._step()
+                trouble = None
+                if not going:
                     self._wake.wait()
             except (OracError, OSError) as error:
-                _LOGGER.error("the queue waits %g s: %r", LOOKED_S, str(error))
-                self._stopped.wait(LOOKED_S)
+                if str(error) != trouble:
+                    trouble = str(error)
+                    _LOGGER.error("the queue waits, and tries again every %g s: %r", self._looked_s, trouble)
+                self._stopped.wait(self._looked_s)
             finally:
                 self._present = None
 
@@ -180,7 +195,7 @@ class Jobs:
         if run_id is None:
             return False
         if measuring_now(self._lock) is not None:
-            self._wake.wait(LOOKED_S)
+            self._wake.wait(self._looked_s)
             return True
         self._present = run_id
         if run_id not in self._waiting:
@@ -252,3 +267,7 @@ class Jobs:
             error=f"its process was started {ATTEMPTS} times without finishing a case"
             + ("" if said is None else f"; it said at last: {said}"),
         )
+
+
+def _busy(holder: Holder) -> Busy:
+    return Busy(f"This machine is measuring already: {holder}.", next="Wait for it, or cancel it.", holder=holder)

@@ -16,7 +16,13 @@ CaseKey = Annotated[str, Field(min_length=1, max_length=200, description="The ca
 Reference = Annotated[str, Field(min_length=1, max_length=200, description="An id, latest, latest~2, or a baseline.")]
 
 _WORKLOAD: JsonDict = {"prompt_tokens": 64, "output_tokens": 128, "prompt_sha256": None, "version": 1}
-_CASE: JsonDict = {"case": "1f0c2a9e5b7d4433", "model": "phi-2", "suite": "decode", "workload": _WORKLOAD}
+_CASE: JsonDict = {
+    "case": "1f0c2a9e5b7d4433",
+    "model": "phi-2",
+    "variant": None,
+    "suite": "decode",
+    "workload": _WORKLOAD,
+}
 _METRIC: JsonDict = {"metric": "decode_tokens_per_s", "unit": "tokens/s", "better": "higher"}
 _SUMMARY: JsonDict = {
     "n": 10,
@@ -51,6 +57,7 @@ class CaseKeys(BaseModel):
 
     case: str = Field(description="Its key.")
     model: str
+    variant: str | None = Field(description="What tells it from the model's other cases, such as num_thread=4.")
     suite: str
     workload: WorkloadPart
 
@@ -187,6 +194,7 @@ class ComparedCase(CaseKeys):
     candidate_run: str
     candidate_case: str = Field(description="The key of the candidate's case: another for another model or options.")
     candidate_model: str
+    candidate_variant: str | None
 
 
 class ComparisonBody(BaseModel):

@@ -19,10 +19,10 @@ from urllib.parse import urlsplit
 
 from orac_bench.announcement import announced
 from orac_bench.engine import Engine, own_engine, restore
-from orac_bench.errors import OllamaCrowded, OllamaUnreachable, OracError
+from orac_bench.errors import OllamaCrowded, OllamaSilent, OllamaUnreachable, OracError, ServiceEnding
 from orac_bench.ollama.call import Call
-from orac_bench.ollama.client import Client, Loaded
-from orac_bench.records import Json
+from orac_bench.ollama.client import Client, Loaded, told
+from orac_bench.records import Generation, Json
 from orac_bench.settings import Settings
 
 PATIENCE_S = 20.0
@@ -32,7 +32,12 @@ LOOKED_S = 0.25
 EXTERNAL_LOOKED_S = 5.0
 """How often the one at ORAC_OLLAMA_URL is."""
 QUIET_LOOKED_S = 10.0
-"""How often Ollama is asked what it has in memory while somebody measures."""
+"""How often Ollama is asked what it has in memory while somebody measures, and after it was silent."""
+IDLE_LOOKED_S = 60.0
+"""How often it is asked so where nobody else asks, so that one that hangs is noticed; it logs each call."""
+LOOK_S = 5.0
+"""The longest silence when Ollama is asked what it has in memory, which it answers in milliseconds: one that hangs must
+not hold up a page."""
 MOST_CALLS = 8
 """Calls that may be asked of Ollama at once: it answers one after the other, and each holds a thread."""
 GRACE_S = 3.0
@@ -59,7 +64,13 @@ class Keeper:
     """
 
     def __init__(
-        self, settings: Settings, *, environ: Mapping[str, str], closing: threading.Event, quiet: Callable[[], bool]
+        self,
+        settings: Settings,
+        *,
+        environ: Mapping[str, str],
+        closing: threading.Event,
+        quiet: Callable[[], bool],
+        idle_looked_s: float = IDLE_LOOKED_S,
     ) -> None:
         self.state = State.STARTING
         self.version: str | None = None
@@ -70,6 +81,7 @@ class Keeper:
         self._environ = environ
         self._closing = closing
         self._quiet = quiet
+        self._idle_looked_s = idle_looked_s
         self._engine: Engine | None = None
         self._port: int | None = None
         self._changed = threading.Condition()
@@ -78,6 +90,7 @@ class Keeper:
         self._looking = threading.Lock()
         self._looked_s = float("-inf")
         self._in_memory: tuple[Loaded, ...] = ()
+        self._silent = False
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._work, name="keeper")
 
@@ -91,6 +104,11 @@ class Keeper:
         self._closing.set()
         self._over.set()
         self._thread.join()
+
+    @property
+    def silent(self) -> bool:
+        """Whether Ollama took the last call and answered nothing, when it was asked what it has in memory."""
+        return self.state is State.UP and self._silent
 
     def engine(self, *, within_s: float = PATIENCE_S) -> Engine:
         """The engine that answers; one that is being started is waited for. Its client is for one thread at a time.
@@ -122,20 +140,28 @@ class Keeper:
     def loaded(self) -> tuple[Loaded, ...]:
         """The models in memory, as Ollama says now; while somebody measures, as it said within the last seconds.
 
-        Empty where it does not answer. Never waits for one that is being started.
+        Empty where it does not answer, and for some seconds after it was silent. Never waits for one that is being
+        started.
         """
         with self._looking:
-            if not self._quiet() or time.monotonic() - self._looked_s > QUIET_LOOKED_S:
-                self._looked_s = time.monotonic()
+            seldom = self._quiet() or self._silent
+            if not seldom or time.monotonic() - self._looked_s > QUIET_LOOKED_S:
                 self._in_memory = self._look()
+                self._looked_s = time.monotonic()
             return self._in_memory
 
     def _look(self) -> tuple[Loaded, ...]:
+        self._silent = False
         if self.state is not State.UP:
             return ()
         try:
-            with self.client(within_s=0.0) as client:
+            url = self.engine(within_s=0.0).client.url
+            with Client(url, idle_timeout_s=min(LOOK_S, self._settings.idle_timeout_s)) as client:
                 return client.loaded()
+        except OllamaSilent as error:
+            self._silent = True
+            _LOGGER.warning("Ollama: %s", error)
+            return ()
         except OracError:
             return ()
 
@@ -171,7 +197,7 @@ class Keeper:
     def asking(self, payload: Mapping[str, Json], *, idle_timeout_s: float | None = None) -> Iterator[Call]:
         """A generate that is ready to be sent, while the `with` block runs; broken off where the service ends.
 
-        Raises as `engine`, and OllamaUnreachable where the service is ending.
+        Raises as `engine`, and ServiceEnding.
         """
         idle_s = self._settings.idle_timeout_s if idle_timeout_s is None else idle_timeout_s
         with Client(self.engine().client.url, idle_timeout_s=idle_s) as client:
@@ -180,12 +206,19 @@ class Keeper:
             self._calls.add(call)
         try:
             if self._closing.is_set():
-                raise OllamaUnreachable("The service is ending.", next="Try again when it is back.")
+                raise ending()
             yield call
         finally:
             call.abort()
             with self._changed:
                 self._calls.discard(call)
+
+    def answered(self, sent: Call) -> Generation:
+        """What came back for a call of `asking`. Raises OllamaError, ServiceEnding where the service broke it off."""
+        generation = sent.generation()
+        if generation.failure is not None and self._closing.is_set():
+            raise ending()
+        return told(generation)
 
     def _work(self) -> None:
         failures = 0
@@ -221,7 +254,7 @@ class Keeper:
     def _watch(self, engine: Engine) -> None:
         """Returns when a supervised one has ended, or the service ends. Raises OllamaError where another's went."""
         server = engine.server
-        asked_s = time.monotonic()
+        asked_s = looked_s = time.monotonic()
         while not self._over.wait(LOOKED_S):
             if self._closing.is_set():
                 self._break_off()
@@ -232,6 +265,12 @@ class Keeper:
                 asked_s = time.monotonic()
                 with Client(engine.client.url, idle_timeout_s=EXTERNAL_LOOKED_S) as client:
                     client.version()
+            elif time.monotonic() - looked_s > self._pause_s() and not self._quiet():
+                looked_s = time.monotonic()
+                self.loaded()
+
+    def _pause_s(self) -> float:
+        return QUIET_LOOKED_S if self._silent else self._idle_looked_s
 
     def _break_off(self) -> None:
         """Ends what is still asked when its time is up."""
@@ -245,6 +284,11 @@ class Keeper:
             self.state, self._engine, self.trouble = state, engine, trouble
             self.version = engine.version if engine is not None else self.version
             self._changed.notify_all()
+
+
+def ending() -> ServiceEnding:
+    """Why nothing is asked any more."""
+    return ServiceEnding("The service is ending.", next="Try again when it is back.")
 
 
 def _listens(url: str) -> bool:

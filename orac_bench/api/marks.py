@@ -19,6 +19,7 @@ from orac_bench.api.judged_bodies import (
 from orac_bench.api.problems import responses
 from orac_bench.judging.case_history import changed_at
 from orac_bench.judging.document import annotation_body, baseline_body
+from orac_bench.judging.sides import one_case
 
 router = APIRouter(prefix="/v1", tags=["marks"])
 
@@ -47,7 +48,9 @@ def remove_baseline(here: Here, name: Annotated[str, Path(max_length=80)]) -> No
 @router.post("/runs/{run}/annotations", status_code=201, responses=responses(404))
 def annotate(here: Here, run: Ref, body: AnnotationBody) -> AnnotationItem:
     """Writes a note beside a run, or beside one case of it."""
-    made = here.store.annotate(here.store.resolve(run), body.text, case_key=body.case)
+    run_id = here.store.resolve(run)
+    key = None if body.case is None else one_case(here.store, run_id, body.case).key
+    made = here.store.annotate(run_id, body.text, case_key=key)
     return AnnotationItem.model_validate(annotation_body(made))
 
 
@@ -55,6 +58,6 @@ def annotate(here: Here, run: Ref, body: AnnotationBody) -> AnnotationItem:
 def acknowledge(here: Here, body: AcknowledgementBody) -> Acknowledged:
     """Notes that a change of level is known: it is no news any more."""
     run = here.store.resolve(body.at_run)
-    case = here.store.case_in(run, body.case)
+    case = one_case(here.store, run, body.case)
     here.store.acknowledge(run, case.key, changed_at(here.store, case, run, metric=body.metric), body.text)
     return Acknowledged(case=case.key, metric=body.metric, at_run=run, text=body.text)

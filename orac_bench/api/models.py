@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query
@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from orac_bench.api.house import Here, House
 from orac_bench.api.problems import concealed, responses
+from orac_bench.api.tidying import once_tidy
 from orac_bench.candidates import Candidate, plain_name
 from orac_bench.engine import Engine
 from orac_bench.errors import DoesNotFit, NoModels, OllamaError
@@ -23,7 +24,7 @@ from orac_bench.lock import visiting
 from orac_bench.models.folder import Model
 from orac_bench.models.meminfo import available_b
 from orac_bench.models.memory import Fit, fits, memory_needed_b
-from orac_bench.ollama.client import FOR_EVER, LOAD_TIMEOUT_S, Loaded, same_model, told
+from orac_bench.ollama.client import FOR_EVER, LOAD_TIMEOUT_S, Loaded, same_model
 from orac_bench.records import Json
 from orac_bench.targets import registered
 from orac_bench.units import Unit
@@ -152,7 +153,7 @@ def load(
             here.loading = candidate.name
             try:
                 with here.keeper.asking(payload, idle_timeout_s=LOAD_TIMEOUT_S) as call:
-                    told(call.send().generation())
+                    here.keeper.answered(call.send())
             finally:
                 here.loading = None
         return _change(candidate, "loaded", began, before, client.loaded(), memory, _available_b(here, engine))
@@ -172,8 +173,18 @@ def unload(name: Name, here: Here) -> Change:
 
 @contextmanager
 def visit(here: House) -> Iterator[None]:
-    """A call that uses Ollama, as one of a few. Raises Busy while somebody measures, OllamaCrowded."""
-    with here.keeper.place(), visiting(here.lock):
+    """A call that uses Ollama, as one of a few; what a run that is over tidies up is waited for.
+
+    Raises Busy while somebody measures or is about to, OllamaCrowded.
+    """
+    with here.keeper.place(), ExitStack() as stack:
+
+        def enter() -> None:
+            if (soon := here.jobs.soon()) is not None:
+                raise soon
+            stack.enter_context(visiting(here.lock))
+
+        once_tidy(here, enter)
         yield
 
 

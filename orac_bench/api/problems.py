@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -19,6 +19,7 @@ from starlette.responses import JSONResponse, Response
 
 from orac_bench import errors
 from orac_bench.api.guard import Refusal
+from orac_bench.api.wording import of_a_call, way_out, wrong_fields
 from orac_bench.errors import OracError
 from orac_bench.records import Json
 from orac_bench.settings import Settings
@@ -64,28 +65,35 @@ class Kind:
     title: str
     detail: str | None = None
     next: str | None = None
+    otherwise: str | None = None
+    """What to do where the error itself does not say."""
     retry_after_s: int | None = None
 
 
 _MODELS, _RUNS = "GET /v1/models lists every model.", "GET /v1/runs lists them."
+_EXAMPLES = "GET /docs has an example of every call."
 _LOG = "The service's log has the whole message."
+_AGAIN = "Ask again; where it stays so, Ollama's log says why: ollama/serve.log in ORAC_HOME."
 _DOCTOR = "Look at the service's log, or type `orac doctor` on that machine."
 
 KINDS: Mapping[type[OracError], Kind] = {
     errors.UnknownModel: Kind(status=404, title="No such model", next=_MODELS),
     errors.UnknownRun: Kind(status=404, title="No such run", next=_RUNS),
     errors.UnknownCase: Kind(status=404, title="No such case", next="GET /v1/cases lists them."),
+    errors.UnknownRound: Kind(status=404, title="No such round", next="GET /v1/runs/RUN?rounds=true lists them."),
     errors.UnknownBaseline: Kind(status=404, title="No such baseline", next="GET /v1/baselines lists them."),
-    errors.KeyReused: Kind(status=422, title="This Idempotency-Key came with another request"),
-    errors.RunOver: Kind(status=409, title="The run is over"),
+    errors.KeyReused: Kind(status=422, title="This Idempotency-Key came with another request", next="Send a new key."),
+    errors.RunOver: Kind(status=409, title="The run is over", next="GET /v1/runs/RUN shows what came of it."),
     errors.RunMeasuring: Kind(status=409, title="The run is being measured"),
-    errors.RunNamed: Kind(status=409, title="The run is a baseline"),
-    errors.UsageError: Kind(status=422, title="This cannot be done as it is asked for"),
+    errors.RunNamed: Kind(status=409, title="The run is a baseline", next="DELETE /v1/baselines/NAME takes it away."),
+    errors.UsageError: Kind(status=422, title="This cannot be done as it is asked for", otherwise=_EXAMPLES),
     errors.Busy: Kind(status=409, title="The machine is measuring", next="Wait for it, or cancel that run."),
+    errors.QueueFull: Kind(status=409, title="The queue is full"),
     errors.NoModels: Kind(
         status=503, title="No models", detail="There is no model that can be used.", next="Look at GET /v1/models."
     ),
     errors.NoOllama: Kind(status=503, title="No Ollama"),
+    errors.ServiceEnding: Kind(status=503, title="The service is ending", retry_after_s=5),
     errors.MissingPrerequisite: Kind(
         status=503, title="Something is missing", detail="Something that this needs is not there.", next=_DOCTOR
     ),
@@ -101,10 +109,10 @@ KINDS: Mapping[type[OracError], Kind] = {
         status=502, title="Ollama could not be started", detail="Ollama ended, or was not ready in time.", next=_DOCTOR
     ),
     errors.OllamaCrowded: Kind(status=503, title="Too many callers", retry_after_s=5),
-    errors.OllamaSilent: Kind(status=504, title="Ollama is silent"),
-    errors.OllamaRefused: Kind(status=502, title="Ollama refused"),
-    errors.OllamaGarbled: Kind(status=502, title="Ollama broke off"),
-    errors.OllamaError: Kind(status=502, title="Ollama failed"),
+    errors.OllamaSilent: Kind(status=504, title="Ollama is silent", otherwise=_AGAIN),
+    errors.OllamaRefused: Kind(status=502, title="Ollama refused", otherwise=_AGAIN),
+    errors.OllamaGarbled: Kind(status=502, title="Ollama broke off", otherwise=_AGAIN),
+    errors.OllamaError: Kind(status=502, title="Ollama failed", otherwise=_AGAIN),
     errors.StoreLocked: Kind(
         status=503,
         title="The store is in use",
@@ -167,14 +175,14 @@ def kind_of(error: OracError) -> Kind:
 def problem(error: OracError, settings: Settings) -> Problem:
     """`error` as everybody may read it."""
     kind = kind_of(error)
-    what = kind.detail or concealed(error.what, settings)
-    way_out = kind.next or (None if error.next is None or kind.detail else concealed(error.next, settings))
+    what = kind.detail or concealed(of_a_call(error.what), settings)
+    own = None if kind.detail else way_out(error.next)
     return Problem(
         type=f"/docs#{named(error).code}",
         title=kind.title,
         status=kind.status,
         detail=what,
-        next=way_out,
+        next=kind.next or (None if own is None else concealed(own, settings)) or kind.otherwise,
         **_members(error),
     )
 
@@ -249,7 +257,7 @@ def _http(_request: Request, error: Exception) -> Response:
     title = HTTPStatus(error.status_code).phrase
     code = title.lower().replace(" ", "_")
     detail, way_out = {
-        400: ("The body cannot be read as JSON in UTF-8.", None),
+        400: ("The body cannot be read as JSON in UTF-8.", _EXAMPLES),
         404: ("There is nothing at this address.", "GET /docs lists every call."),
         405: ("This address does not know that method.", "GET /docs lists every call."),
     }.get(error.status_code, (str(error.detail), None))
@@ -261,26 +269,17 @@ def _invalid(_request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     found = error.errors()
     if any(each["type"] == "json_invalid" for each in found):
-        return answer(400, "Bad Request", "The body is no JSON.", code="bad_request")
-    wrong = _wrong(found[:MOST_FIELDS])
+        return answer(400, "Bad Request", "The body is no JSON.", next=_EXAMPLES, code="bad_request")
+    wrong = wrong_fields(found, most=MOST_FIELDS)
     told = {
         "type": "/docs#invalid",
         "title": "This does not fit the description",
         "status": 422,
         "detail": "; ".join(f"{field['where']}: {field['what']}" for field in wrong),
-        "next": "GET /docs has an example of every call.",
+        "next": _EXAMPLES,
         "errors": wrong,
     }
     return JSONResponse(told, status_code=422, media_type=MEDIA_TYPE)
-
-
-def _wrong(found: Sequence[Mapping[str, object]]) -> list[dict[str, str]]:
-    fields = []
-    for each in found:
-        place = each["loc"]
-        names = [str(part) for part in place] if isinstance(place, tuple) else []
-        fields.append({"where": ".".join(name[:80] for name in names), "what": str(each["msg"])[:200]})
-    return fields
 
 
 def _members(error: OracError) -> dict[str, Json]:

@@ -17,8 +17,8 @@ from orac_bench.candidates import Candidate
 from orac_bench.errors import UsageError
 from orac_bench.metrics import RELOAD_S, Asked, round_metrics
 from orac_bench.ollama.call import Call
-from orac_bench.ollama.client import FOR_EVER, told
-from orac_bench.records import Chunk, Json
+from orac_bench.ollama.client import FOR_EVER
+from orac_bench.records import Chunk, Generation, Json
 from orac_bench.settings import Settings
 
 
@@ -96,6 +96,8 @@ class Question:
 
     candidate: Candidate
     call: Call
+    answered: Callable[[Call], Generation]
+    """What came back for a sent call; raises OllamaError, ServiceEnding."""
     wanted: Asked
     cold: bool
     """Whether the model was not in memory."""
@@ -103,10 +105,10 @@ class Question:
     def answer(self, tell: Callable[[Chunk], None] | None = None) -> Answered:
         """Sends it, and gives the whole answer. `tell` has each piece of text as it comes.
 
-        Raises OllamaError where it broke off.
+        Raises OllamaError where it broke off, ServiceEnding where the service did.
         """
         sent = self.call.send() if tell is None else self.call.follow(tell)
-        generation = told(sent.generation())
+        generation = self.answered(sent)
         values = round_metrics(generation, self.wanted)
         timings = generation.timings
         load_s = None if timings is None else timings.load_s
@@ -148,7 +150,7 @@ def asked(here: House, prompt: Prompt) -> Iterator[Question]:
             architecture=candidate.architecture,
         )
         with here.keeper.asking(payload) as call:
-            yield Question(candidate=candidate, call=call, wanted=wanted, cold=cold)
+            yield Question(candidate=candidate, call=call, answered=here.keeper.answered, wanted=wanted, cold=cold)
 
 
 def checked(prompt: Prompt, settings: Settings) -> dict[str, Json]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from typing import Annotated
 
@@ -9,8 +10,9 @@ from fastapi import APIRouter, Body, Header, Path, Query, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 
 from orac_bench.api.checked import checked
+from orac_bench.api.current import current
 from orac_bench.api.estimate import expected, total_s
-from orac_bench.api.house import Here, House
+from orac_bench.api.house import Here
 from orac_bench.api.problems import concealed, responses
 from orac_bench.api.recovery import TRIGGER
 from orac_bench.api.run_bodies import (
@@ -35,8 +37,7 @@ from orac_bench.intent import Intent
 from orac_bench.lock import measuring_now
 from orac_bench.records import Phase, Status
 from orac_bench.store.document import moment
-from orac_bench.store.progress import Done
-from orac_bench.store.reading import RunLine
+from orac_bench.store.page import RunLine
 
 router = APIRouter(prefix="/v1/runs", tags=["runs"])
 
@@ -47,7 +48,7 @@ Ref = Annotated[str, Path(alias="run", max_length=200, description="An id, lates
     "",
     status_code=202,
     response_model=Queued,
-    responses={200: {"model": Estimate, "description": "With ?dry=true"}, **responses(404, 409, 502)},
+    responses={200: {"model": Estimate, "description": "With ?dry=true"}, **responses(404, 409, 502, 504)},
 )
 def ask(
     here: Here,
@@ -87,19 +88,22 @@ def ask(
     return JSONResponse(made.model_dump(), status_code=202, headers={"Location": f"/v1/runs/{run.id}"})
 
 
-@router.get("", responses=responses(404))
-def page(
+@router.get("", response_model=RunPage, responses=responses(404))
+async def page(
     here: Here,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     before: Annotated[str | None, Query(max_length=200, description="Only runs older than this one.")] = None,
-) -> RunPage:
+) -> Response:
     """Lists runs, newest first."""
-    older = None if before is None else here.store.resolve(before)
-    lines = here.store.runs(limit=limit, before=older)
-    done = here.store.done([line.id for line in lines])
     holder = measuring_now(here.lock)
-    items = [_item(here, line, done[line.id], holder) for line in lines if line.id in done]
-    return RunPage(runs=items, next=lines[-1].id if len(lines) == limit else None)
+
+    def told() -> str:
+        older = None if before is None else here.store.resolve(before)
+        lines = here.store.runs(limit=limit, before=older)
+        following = lines[-1].id if len(lines) == limit else None
+        return RunPage(runs=[_item(line, holder) for line in lines], next=following).model_dump_json()
+
+    return await current(here, ("runs", limit, before, holder), told)
 
 
 @router.get(
@@ -112,20 +116,19 @@ def page(
         **responses(404),
     },
 )
-def show(here: Here, run: Ref, rounds: Annotated[bool, Query(description="Every round as well.")] = False) -> Response:
+async def show(
+    here: Here, run: Ref, rounds: Annotated[bool, Query(description="Every round as well.")] = False
+) -> Response:
     """Shows a run as `orac show RUN --json` does: conditions, results, and with ?rounds=true every round.
 
     Beside that: why it, a case or a round failed, answers of the suite `prompt`, when rounds began, annotations.
     """
-    run_id = here.store.resolve(run)
-    told = shown(
-        here.store.run(run_id),
-        here.store.results(run_id, rounds=rounds),
-        here.store.annotations(run_id=run_id),
-        rounds=rounds,
-        concealed=lambda text: concealed(text, here.settings),
-    )
-    return JSONResponse(told)
+
+    def told() -> str:
+        whole = here.store.whole(run, rounds=rounds)
+        return json.dumps(shown(*whole, rounds=rounds, concealed=lambda text: concealed(text, here.settings)))
+
+    return await current(here, ("run", run, rounds), told)
 
 
 @router.delete("/{run}", status_code=204, responses=responses(404, 409))
@@ -174,7 +177,7 @@ def chunks(
     return Chunks(t_s=[at / 1e9 for at in arrivals_ns])
 
 
-def _item(here: House, line: RunLine, done: Done, holder: Holder | None) -> RunItem:
+def _item(line: RunLine, holder: Holder | None) -> RunItem:
     measured = line.status is Status.RUNNING and holder is not None and holder.run == line.id
     return RunItem(
         id=line.id,
@@ -185,11 +188,11 @@ def _item(here: House, line: RunLine, done: Done, holder: Holder | None) -> RunI
         note=line.note,
         models=[*line.models],
         progress=Progress(
-            rounds_done=done.rounds,
-            rounds_planned=done.rounds_planned,
-            cases_done=done.cases,
-            cases_planned=done.cases_planned,
+            rounds_done=line.rounds,
+            rounds_planned=line.rounds_planned,
+            cases_done=line.cases_done,
+            cases_planned=line.cases_planned,
         ),
-        position=here.store.position(line.id) if line.status is Status.QUEUED else None,
+        position=line.position,
         likely_over=moment(holder.likely_over) if measured and holder is not None else None,
     )

@@ -10,7 +10,16 @@ from datetime import datetime
 
 from orac_bench.judging.document import annotation_body
 from orac_bench.records import Json, Result, Run
-from orac_bench.store.document import Object, document, failure_part, moment, result_part, round_part, run_part
+from orac_bench.store.document import (
+    Object,
+    document,
+    failure_part,
+    moment,
+    plan_part,
+    result_part,
+    round_part,
+    run_part,
+)
 from orac_bench.store.marks import Annotation
 
 
@@ -26,6 +35,7 @@ def shown(
     told = [
         {
             **result_part(result),
+            "variant": result.case.variant or None,
             "error": _failure(failure_part(result.failure), concealed),
             "answer": result.facts.get("answer"),
             "pair": result.facts.get("pair"),
@@ -37,7 +47,7 @@ def shown(
     ]
     return {
         **document(run, (), rounds=rounds),
-        "run": {**run_part(run), "error": None if run.error is None else concealed(run.error)},
+        "run": {**run_part(run), **plan_part(results), "error": None if run.error is None else concealed(run.error)},
         "results": [*told],
         "annotations": [annotation_body(one) for one in annotations],
     }

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from orac_bench.api.house import Here, Told
 from orac_bench.api.problems import responses
+from orac_bench.telemetry.sources.replay import NAME as REPLAY
 
 router = APIRouter(prefix="/v1", tags=["telemetry"])
 
@@ -52,7 +53,7 @@ def latest(here: Here) -> LatestReading:
     """
     told = here.last_reading
     if told is not None:
-        return _of_run(told)
+        return _of_run(told, replayed=REPLAY in here.sources)
     found = None if here.measuring else here.glance.take()
     if found is None:
         return _EMPTY
@@ -71,14 +72,14 @@ def of_run(run: str, here: Here) -> Columns:
     return Columns(here.store.readings(here.store.resolve(run)))
 
 
-def _of_run(told: Told) -> LatestReading:
+def _of_run(told: Told, *, replayed: bool) -> LatestReading:
     values = {
         name: float(value)
         for name, value in told.data.items()
         if name != "t_s" and isinstance(value, int | float) and not isinstance(value, bool)
     }
     return LatestReading(
-        at=told.at.strftime("%Y-%m-%dT%H:%M:%SZ"), run=told.run, sources=["run"], values=values, replayed=False
+        at=told.at.strftime("%Y-%m-%dT%H:%M:%SZ"), run=told.run, sources=["run"], values=values, replayed=replayed
     )
 
 

@@ -53,8 +53,14 @@ def _held(path: Path, what: Path, setting: str) -> Iterator[None]:
                 f"Another service (process {first or 'unknown'}) has {what} already.",
                 next=f"Use that one, end it, or set {setting} to another place.",
             ) from None
-        os.truncate(handle, 0)
-        os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+        try:
+            os.truncate(handle, 0)
+            os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+        except OSError as error:
+            raise MissingPrerequisite(
+                f"The lock file {path} could not be written: {error.strerror}.",
+                next=f"Make room (`df -h` shows where), or set {setting} to another place.",
+            ) from error
         try:
             yield
         finally:

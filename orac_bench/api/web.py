@@ -17,6 +17,7 @@ from pathlib import Path
 
 from fastapi import APIRouter, HTTPException, Request, Response
 
+from orac_bench.api.packed import takes_gzip
 from orac_bench.judging.headlines import headlines
 from orac_bench.metrics import METRICS
 from orac_bench.records import EXCLUDING, FLAG_TEXT
@@ -161,7 +162,7 @@ def _sent(request: Request, asset: Asset, *, keep: str) -> Response:
     headers = {"ETag": asset.etag, "Cache-Control": keep, "Vary": "Accept-Encoding"}
     if asset.etag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
-    if "gzip" in request.headers.get("accept-encoding", ""):
+    if takes_gzip(request.headers.raw):
         return Response(asset.zipped, media_type=asset.media_type, headers={**headers, "Content-Encoding": "gzip"})
     body = gzip.decompress(asset.zipped) if asset.body is None else asset.body
     return Response(body, media_type=asset.media_type, headers=headers)

@@ -15,6 +15,7 @@ from orac_bench.judging.headlines import headlines
 from orac_bench.judging.headlines import metric as metric_of
 from orac_bench.judging.judge import conditions_text
 from orac_bench.metrics import Metric
+from orac_bench.models.catalog import short_names
 from orac_bench.records import Case, Json
 from orac_bench.store.history import CaseLine, Gap, Point
 from orac_bench.store.levels import Change, changes
@@ -83,7 +84,7 @@ def cases_named(
     found = [
         line
         for line in lines
-        if (model is None or line.case.model == model.removesuffix(":latest"))
+        if (model is None or model.removesuffix(":latest") in (line.case.model, *short_names(line.case.model)))
         and (suite is None or line.case.suite == suite)
         and (key is None or line.case.key.startswith(key))
     ]

@@ -100,7 +100,13 @@ def annotation_body(one: Annotation) -> Object:
 
 def case_keys(case: Case) -> Object:
     """A case where a list has many."""
-    return {"case": case.key, "model": case.model, "suite": case.suite, "workload": workload_part(case.workload)}
+    return {
+        "case": case.key,
+        "model": case.model,
+        "variant": case.variant or None,
+        "suite": case.suite,
+        "workload": workload_part(case.workload),
+    }
 
 
 def _row(row: Judged) -> Object:
@@ -125,6 +131,7 @@ def _row(row: Judged) -> Object:
         "candidate_run": row.run,
         "candidate_case": row.other.key,
         "candidate_model": row.other.model,
+        "candidate_variant": row.other.variant or None,
     }
 
 

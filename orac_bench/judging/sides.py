@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from orac_bench.errors import UnknownCase, UsageError
-from orac_bench.records import Run
+from orac_bench.models.catalog import short_names
+from orac_bench.records import Case, Run
 from orac_bench.store.measured import Measured
 from orac_bench.store.store import Store
 
@@ -45,7 +46,7 @@ def side(store: Store, text: str) -> Side:
 def choose(side: Side, results: Sequence[Measured]) -> list[Measured]:
     """Those of the side's `results` that it asks for: by key, its beginning, MODEL, MODEL/SUITE or MODEL/SUITE/LENGTH.
 
-    Raises UnknownCase with what the run has.
+    MODEL is a name or a short name. Raises UnknownCase with what the run has.
     """
     if side.chosen is None:
         return [*results]
@@ -53,18 +54,33 @@ def choose(side: Side, results: Sequence[Measured]) -> list[Measured]:
     by_key = [one for one in results if one.case.key == wanted]
     if by_key:
         return by_key
-    by_name = [one for one in results if wanted in _names(one)]
+    plain = wanted.replace(":latest", "")
+    by_name = [one for one in results if plain in _names(one)] or [one for one in results if plain in _short(one)]
     by_beginning = [one for one in results if wanted and one.case.key.startswith(wanted)]
     if by_name:
         return by_name
     if len(by_beginning) == 1:
         return by_beginning
-    shown = "; ".join(f"{one.case.key} {_names(one)[-1]}" for one in results[:12]) or "none"
     what = f"several cases that begin with {wanted}" if by_beginning else f"no case {wanted}"
     raise UnknownCase(
-        f"Run {side.run.id} has {what}. It has {shown}.",
+        f"Run {side.run.id} has {what}. It has {_keys(results) or 'none'}.",
         next=f"Name one by its key or as MODEL/SUITE/LENGTH: {side.run.id}:CASE",
     )
+
+
+def one_case(store: Store, run_id: str, text: str) -> Case:
+    """The case of a run that `text` names, as CASE of RUN:CASE does.
+
+    Raises UnknownRun, and UnknownCase for none and for several.
+    """
+    asked = Side(run=store.run(run_id), chosen=text)
+    found = choose(asked, store.measured(run_id, ()))
+    if len(found) > 1:
+        raise UnknownCase(
+            f"{text} means several cases of run {run_id}: {_keys(found)}.",
+            next="Name one by its key, or with a length.",
+        )
+    return found[0].case
 
 
 def pairs(base: Side, candidate: Side, of_base: Sequence[Measured], of_candidate: Sequence[Measured]) -> list[Pair]:
@@ -132,6 +148,12 @@ def _names(result: Measured) -> tuple[str, str, str]:
     return case.model, f"{case.model}/{case.suite}", f"{case.model}/{case.suite}/{length}"
 
 
+def _short(result: Measured) -> list[str]:
+    """As `_names`, under each short name."""
+    model, suite, length = _names(result)
+    return [text.replace(model, name, 1) for name in short_names(model) for text in (model, suite, length)]
+
+
 def _question(result: Measured) -> tuple[object, ...]:
     """What is asked, whatever the model."""
     return result.case.suite, result.case.workload
@@ -174,6 +196,10 @@ def _by_key(ours: Sequence[Measured], theirs: Sequence[Measured]) -> list[Pair]:
             spare = [two for two in spare if two is not other]
         found.append(Pair(base=one, candidate=other))
     return found + [Pair(base=None, candidate=one) for one in spare]
+
+
+def _keys(results: Sequence[Measured]) -> str:
+    return "; ".join(f"{one.case.key} {_names(one)[-1]}" for one in results[:12])
 
 
 def _listed(results: Sequence[Measured]) -> str:

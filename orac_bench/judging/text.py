@@ -40,6 +40,9 @@ def history_text(told: CaseHistory, *, width: int = 80, plain: bool = False, lim
     """A chart, a line a run (the newest `limit` of them), and what changed where."""
     case, changes = told.case, {one.at_run: one for one in told.changes}
     lines = [f"{case.model} {case.suite} {case.workload.label}, {told.metric.label} (case {case.key})", ""]
+    if not told.points:
+        none = f"None of its runs has {told.metric.key}."
+        return "\n".join([*lines, f"{none} `orac show RUN` tells what a run has, `--metric` names another.\n"])
     drawn = chart(told.points, changes.keys(), told.metric.unit, width=width, plain=plain)
     lines += [*drawn, ""] if drawn else []
     rows = []

@@ -18,7 +18,7 @@ Object = dict[str, Json]
 def document(run: Run, results: Sequence[Result], *, rounds: bool) -> Object:
     """The document of INTERFACES.md 4; each result has its rounds only where `rounds` says so."""
     return {
-        "run": run_part(run),
+        "run": {**run_part(run), **plan_part(results)},
         "conditions": conditions_part(run.conditions),
         "results": [
             {**result_part(result), "rounds": [round_part(one) for one in result.rounds]}
@@ -40,6 +40,19 @@ def run_part(run: Run) -> Object:
         "note": run.note,
         "orac_version": run.orac_version,
         "metrics_version": run.metrics_version,
+    }
+
+
+def plan_part(results: Sequence[Result]) -> Object:
+    """How a run was measured where it was not plainly case after case; null or false what was not asked for."""
+    facts = [result.facts for result in results]
+    blocks = [count for each in facts if isinstance(count := each.get("blocks"), int)]
+    precision = [told.get("wanted") for each in facts if isinstance(told := each.get("precision"), dict)]
+    return {
+        "blocks": max(blocks, default=None),
+        "paired": any("pair" in each for each in facts),
+        "precision": next(iter(precision), None),
+        "canary": next((one.case.key for one in results if one.facts.get("canary") is True), None),
     }
 
 

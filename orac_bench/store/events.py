@@ -48,6 +48,7 @@ def tell_case(session: Session, run: RunRow, case: Case, now: datetime, *, posit
     """Tells that a case begins."""
     named = case_part(case)
     named["case"] = named.pop("key")
+    named["variant"] = case.variant or None
     tell(session, run, "case", {**named, "position": position, "planned": planned}, now)
 
 

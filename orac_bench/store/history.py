@@ -6,10 +6,10 @@ case answer in a few milliseconds. What must never live here: a judgement.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
@@ -17,7 +17,8 @@ from sqlmodel import col
 
 from orac_bench.errors import UnknownCase
 from orac_bench.records import Case, Json, Status, Summary
-from orac_bench.store.rows import case_record, facts_record, summary_record
+from orac_bench.store.rows import case_record, facts_record
+from orac_bench.store.summaries import stored
 from orac_bench.store.tables import (
     METRIC_COLUMNS,
     AcknowledgementRow,
@@ -128,14 +129,13 @@ _STATE = sa.select(
 
 def points(session: Session, case_key: str, metric: str) -> tuple[Point, ...]:
     """The case's metric in every run that has it, oldest first."""
-    rows = session.execute(_LINE, {"case": case_key, "metric": metric})
-    return tuple(Point._make(row) for row in rows if row[2] is not None)
+    return tuple(map(Point._make, (row for row in _rows(session, case_key, metric) if row[2] is not None)))
 
 
 def line(session: Session, case_key: str, metric: str) -> tuple[tuple[Point, ...], tuple[Gap, ...]]:
     """The case's metric in every run that has it, and the ended results of the case without it; both oldest first."""
-    rows = session.execute(_LINE, {"case": case_key, "metric": metric}).all()
-    there = tuple(Point._make(row) for row in rows if row[2] is not None)
+    rows = _rows(session, case_key, metric)
+    there = tuple(map(Point._make, (row for row in rows if row[2] is not None)))
     if len(there) == len(rows):
         return there, ()
     lacking = {row[0]: row[1] for row in rows if row[2] is None}
@@ -149,16 +149,24 @@ def line(session: Session, case_key: str, metric: str) -> tuple[tuple[Point, ...
     return there, tuple(Gap(run=run, at=at, status=ended[run]) for run, at in lacking.items() if run in ended)
 
 
+def _rows(session: Session, case_key: str, metric: str) -> Sequence[Any]:
+    """The columns of `Point` of every result of the case; all of the metric's are None where it has none.
+
+    On the connection itself: the session would look for records in each of a thousand rows.
+    """
+    return session.connection().execute(_LINE, {"case": case_key, "metric": metric}).all()
+
+
 def case(session: Session, key: str) -> Case:
     """The case with exactly this key, under its model's latest name. Raises UnknownCase."""
-    query = sa.select(CaseRow, ModelRow).join(ModelRow, col(ModelRow.id) == col(CaseRow.model_id))
+    query = sa.select(CaseRow, ModelRow, _facts()).join(ModelRow, col(ModelRow.id) == col(CaseRow.model_id))
     found = session.execute(query.where(col(CaseRow.key) == key)).one_or_none()
     if found is None:
         raise UnknownCase(
             f"There is no case {key} in the store.", next="See the cases of a run with `orac show latest --json`."
         )
-    row, model = found
-    return case_record(row, model=model.name, digest=model.digest)
+    row, model, told = found
+    return case_record(row, model=model.name, digest=model.digest, facts=told)
 
 
 def cases(session: Session) -> tuple[CaseLine, ...]:
@@ -210,13 +218,12 @@ def recent(session: Session, metrics: Mapping[str, str], *, otherwise: str, limi
         lines.setdefault(case_id or 0, []).append(Point(*point))
         newest[case_id or 0] = result_id or 0
     known = _cases(session)
-    rows = session.scalars(sa.select(MetricRow).where(col(MetricRow.result_id).in_(newest.values())))
-    summaries = {(row.result_id, row.metric): summary_record(row) for row in rows}
+    summaries = stored(session, newest.values())
     return tuple(
         Recent(
             case=(case := known[case_id]),
             points=tuple(line),
-            last=summaries[newest[case_id], metrics.get(case.suite, otherwise)],
+            last=summaries[newest[case_id]][metrics.get(case.suite, otherwise)],
         )
         for case_id, line in sorted(lines.items())
     )
@@ -262,8 +269,21 @@ def _latest(limit: int) -> sa.Select[int | None]:
 
 
 def _cases(session: Session) -> dict[int, Case]:
-    """Every case by its row, under the model's latest name."""
-    query = sa.select(CaseRow, ModelRow).join(ModelRow, col(ModelRow.id) == col(CaseRow.model_id))
+    """Every case by its row, under the model's latest name and as its latest result tells it from others."""
+    query = sa.select(CaseRow, ModelRow, _facts()).join(ModelRow, col(ModelRow.id) == col(CaseRow.model_id))
     return {
-        row.id or 0: case_record(row, model=model.name, digest=model.digest) for row, model in session.execute(query)
+        row.id or 0: case_record(row, model=model.name, digest=model.digest, facts=told)
+        for row, model, told in session.execute(query)
     }
+
+
+def _facts() -> sa.ScalarSelect[dict[str, object] | None]:
+    """What was found out for the newest result of the case that the query around it is at; None without one."""
+    return (
+        sa.select(col(ResultRow.facts))
+        .where(col(ResultRow.case_id) == col(CaseRow.id))
+        .order_by(col(ResultRow.started).desc())
+        .limit(1)
+        .correlate(CaseRow)
+        .scalar_subquery()
+    )

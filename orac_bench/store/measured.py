@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -11,8 +13,9 @@ from sqlmodel import col
 
 from orac_bench.records import Case, Json, Status, Summary
 from orac_bench.stats.summary import summarise
-from orac_bench.store.rows import case_record, result_facts, summary_record
-from orac_bench.store.tables import CaseRow, MetricRow, ModelRow, ResultRow, RoundRow, RunRow
+from orac_bench.store.rows import case_record, result_facts
+from orac_bench.store.summaries import stored
+from orac_bench.store.tables import CaseRow, ModelRow, ResultRow, RoundRow, RunRow
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,10 +54,7 @@ def measured(
         query = query.where(col(CaseRow.key).in_(cases))
     results = session.execute(query.order_by(col(ResultRow.position), col(ResultRow.id))).all()
     ids = [row.id or 0 for row, _, _ in results]
-    stored: dict[int, dict[str, Summary]] = {}
-    rows = sa.select(MetricRow).where(col(MetricRow.result_id).in_(ids), col(MetricRow.metric).in_(metrics))
-    for one in session.scalars(rows):
-        stored.setdefault(one.result_id, {})[one.metric] = summary_record(one)
+    summaries = stored(session, ids, metrics)
     values, blocks = _columns(session, ids, metrics)
     return tuple(
         Measured(
@@ -65,7 +65,7 @@ def measured(
             failed=row.failed,
             offload_ratio=row.offload_ratio,
             facts=result_facts(row),
-            summary=stored.get(row.id or 0, {})
+            summary=summaries.get(row.id or 0, {})
             if row.status is not Status.RUNNING
             else {metric: summarise(found) for metric, found in values.get(row.id or 0, {}).items()},
             values={metric: tuple(found) for metric, found in values.get(row.id or 0, {}).items()},
@@ -81,14 +81,19 @@ _Blocks = dict[int, dict[str, list["int | None"]]]
 
 def _columns(session: Session, ids: Sequence[int], metrics: Sequence[str]) -> tuple[_Columns, _Blocks]:
     """Values and blocks of the counted rounds by result and metric."""
+    query = (
+        sa.select(col(RoundRow.result_id), col(RoundRow.block), *(col(getattr(RoundRow, metric)) for metric in metrics))
+        .where(col(RoundRow.result_id).in_(ids), col(RoundRow.counted))
+        .order_by(col(RoundRow.result_id), col(RoundRow.id))
+    )
     values: _Columns = {}
     blocks: _Blocks = {}
-    query = sa.select(
-        col(RoundRow.result_id), col(RoundRow.block), *(col(getattr(RoundRow, metric)) for metric in metrics)
-    ).where(col(RoundRow.result_id).in_(ids), col(RoundRow.counted))
-    for result_id, block, *row in session.execute(query.order_by(col(RoundRow.id))):
-        for metric, value in zip(metrics, row, strict=True):
-            if value is not None:
-                values.setdefault(result_id, {}).setdefault(metric, []).append(value)
-                blocks.setdefault(result_id, {}).setdefault(metric, []).append(block)
+    for result_id, rounds in groupby(session.connection().execute(query), key=itemgetter(0)):
+        _, of_rounds, *columns = zip(*rounds, strict=True)
+        told = {metric: column for metric, column in zip(metrics, columns, strict=True) if set(column) != {None}}
+        values[result_id] = {metric: [one for one in column if one is not None] for metric, column in told.items()}
+        blocks[result_id] = {
+            metric: [block for block, one in zip(of_rounds, column, strict=True) if one is not None]
+            for metric, column in told.items()
+        }
     return values, blocks

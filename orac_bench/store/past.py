@@ -22,6 +22,9 @@ Headlines = Mapping[str, Sequence[str]]
 class Past(Transactions):
     """Points, changes, baselines and annotations; ids are those of runs, never of rows."""
 
+    _state: tuple[int, tuple[object, ...]] | None = None
+    """The last answer of `state`, and the version of the store that it is of."""
+
     def points(self, case_key: str, metric: str) -> tuple[Point, ...]:
         """The case's metric in every run that has it, oldest first; () where none has."""
         with self._reading() as session:
@@ -55,11 +58,6 @@ class Past(Transactions):
         with self._reading() as session:
             return history.case(session, key)
 
-    def case_in(self, run_id: str, ref: str) -> Case:
-        """The case of a run whose key is `ref` or begins so. Raises UnknownRun, UnknownCase with those it has."""
-        with self._reading() as session:
-            return history.case(session, marks.case_of(session, reading.run_row(session, run_id), ref).key)
-
     def cases(self) -> tuple[CaseLine, ...]:
         """Every case that was measured, the one with the newest result first."""
         with self._reading() as session:
@@ -86,9 +84,16 @@ class Past(Transactions):
             return history.facts(session, hashes)
 
     def state(self) -> tuple[object, ...]:
-        """Something that is another when a run, a closed result, a change or a mark came or went. Quick."""
-        with self._reading() as session:
-            return history.state(session)
+        """Something that is another when a run, a closed result, a change or a mark came or went.
+
+        Rounds and readings that are being measured are none of it. Takes microseconds where nothing was written since.
+        """
+        version = self.version()
+        seen = self._state
+        if seen is None or seen[0] != version:
+            with self._reading() as session:
+                seen = self._state = version, history.state(session)
+        return seen[1]
 
     def measured(
         self, run_id: str, metrics: Sequence[str], *, cases: Collection[str] | None = None

@@ -10,17 +10,19 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from orac_bench.errors import KeyReused, RunOver, UsageError
+from orac_bench.errors import KeyReused, QueueFull, RunOver, UsageError
 from orac_bench.records import Json, Run, Status
 from orac_bench.store import writing
 from orac_bench.store.events import tell_started, tell_status
 from orac_bench.store.tables import RunRow
 
 
-def enqueue(session: Session, run: Run, *, request: Mapping[str, Json], key: str | None, now: datetime) -> str:
+def enqueue(
+    session: Session, run: Run, *, request: Mapping[str, Json], key: str | None, most: int | None, now: datetime
+) -> str:
     """The id of the queued run for `request`: a new one, or the one that came with the same `key` before.
 
-    Raises KeyReused where that had another request.
+    Raises KeyReused where that had another request, and QueueFull where `most` are queued already (None: any number).
     """
     if key is not None:
         first = session.scalars(sa.select(RunRow).where(col(RunRow.idempotency_key) == key)).one_or_none()
@@ -31,6 +33,12 @@ def enqueue(session: Session, run: Run, *, request: Mapping[str, Json], key: str
                     next="Send another key with another request.",
                 )
             return first.uid
+    waiting = counts(session)[Status.QUEUED]
+    if most is not None and waiting >= most:
+        raise QueueFull(
+            f"{waiting} runs wait for their turn, and {most} may. Nothing was queued.",
+            next="Cancel one of them, wait for one to begin, or raise ORAC_MAX_QUEUED.",
+        )
     row = writing.add_run(session, run)
     row.request = dict(request)
     row.idempotency_key = key

@@ -5,11 +5,10 @@ What must never live here: SQL (`queue.py`, `events.py`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from orac_bench.records import Event, Json, Run, Status
 from orac_bench.store import events, queue, reading
-from orac_bench.store.progress import Done, done
 from orac_bench.store.rows import run_record
 from orac_bench.store.spent import Spent, spent
 from orac_bench.store.tables import ConditionsRow
@@ -19,13 +18,14 @@ from orac_bench.store.transactions import Transactions
 class Queueing(Transactions):
     """The queue and the events of runs; ids are those of runs."""
 
-    def enqueue(self, run: Run, *, request: Mapping[str, Json], key: str | None = None) -> Run:
+    def enqueue(self, run: Run, *, request: Mapping[str, Json], key: str | None = None, most: int | None = None) -> Run:
         """The queued run for `request`: `run`, or the one that came with the same `key` before, whatever became of it.
 
-        Raises KeyReused where that had another request.
+        Raises KeyReused where that had another request, and QueueFull where `most` are queued already.
         """
         with self._writing() as session:
-            return reading.run(session, queue.enqueue(session, run, request=request, key=key, now=self._clock()))
+            kept = queue.enqueue(session, run, request=request, key=key, most=most, now=self._clock())
+            return reading.run(session, kept)
 
     def next_queued(self) -> str | None:
         """The run whose turn is next. None where none waits."""
@@ -89,11 +89,6 @@ class Queueing(Transactions):
         """The runs of that door that are queued, running or interrupted, oldest first, each with its last process."""
         with self._reading() as session:
             return queue.unfinished(session, trigger=trigger)
-
-    def done(self, run_ids: Sequence[str]) -> dict[str, Done]:
-        """How far each of these runs is, by its id."""
-        with self._reading() as session:
-            return done(session, run_ids)
 
     def spent(self, *, limit: int = 300) -> tuple[Spent, ...]:
         """What the last finished results took, the newest first, for estimates."""

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from orac_bench.errors import UnknownRun
+from orac_bench.errors import UnknownRound, UnknownRun
 from orac_bench.records import Phase, Result, Round, Run, Status, Summary
 from orac_bench.stats.summary import summarise
-from orac_bench.store.rows import arrivals_of, case_record, result_record, round_record, run_record, summary_record
+from orac_bench.store.marks import Annotation, case_of, written
+from orac_bench.store.rows import arrivals_of, case_record, result_record, round_record, run_record
+from orac_bench.store.summaries import stored
 from orac_bench.store.tables import (
     METRIC_COLUMNS,
     BaselineRow,
     CaseRow,
     ChunksRow,
     ConditionsRow,
-    MetricRow,
     ModelRow,
     ResultRow,
     RoundRow,
@@ -31,24 +32,29 @@ from orac_bench.store.tables import (
 SHORTEST_PREFIX = 4
 """Letters of a run's id that are enough to name it, where no other run begins with them."""
 
+_RUN = (
+    sa.select(RunRow, ConditionsRow)
+    .outerjoin(ConditionsRow, col(ConditionsRow.id) == col(RunRow.conditions_id))
+    .where(col(RunRow.uid) == sa.bindparam("run"))
+)
+_RESULTS = (
+    sa.select(ResultRow, CaseRow, col(ModelRow.digest))
+    .join(CaseRow, col(CaseRow.id) == col(ResultRow.case_id))
+    .join(ModelRow, col(ModelRow.id) == col(CaseRow.model_id))
+    .where(col(ResultRow.run_id) == sa.bindparam("run"))
+    .order_by(col(ResultRow.position), col(ResultRow.id))
+)
+
 FLAT_COLUMNS = ("run", "case", "model", "suite", "round", "phase", "counted", "flags", *METRIC_COLUMNS)
 """Of the table with one row a round; flags are words with a space between them."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class RunLine:
-    """A run in one line of a list. `rounds` are those in the statistics, `failed` the measured ones that failed."""
+class Whole(NamedTuple):
+    """A run with its results, and with what people wrote beside it, all as of one moment."""
 
-    id: str
-    status: Status
-    started: datetime
-    ended: datetime | None
-    trigger: str
-    note: str | None
-    models: tuple[str, ...]
-    cases: int
-    rounds: int
-    failed: int
+    run: Run
+    results: tuple[Result, ...]
+    annotations: tuple[Annotation, ...]
 
 
 def resolve(session: Session, ref: str, *, place: str) -> str:
@@ -56,10 +62,10 @@ def resolve(session: Session, ref: str, *, place: str) -> str:
 
     Raises UnknownRun, with what there is in the database at `place`.
     """
+    if holds(session, ref):
+        return ref
     newest = sa.select(col(RunRow.uid)).order_by(col(RunRow.started).desc(), col(RunRow.id).desc())
     begun = newest.where(col(RunRow.status) != Status.QUEUED)
-    if session.scalar(newest.where(col(RunRow.uid) == ref)) is not None:
-        return ref
     named = sa.select(col(RunRow.uid)).join(BaselineRow, col(BaselineRow.run_id) == col(RunRow.id))
     if (run := session.scalar(named.where(col(BaselineRow.name) == ref))) is not None:
         return run
@@ -93,7 +99,7 @@ def run_row(session: Session, run_id: str) -> RunRow:
     """The row of the run with exactly this id. Raises UnknownRun."""
     row = session.scalars(sa.select(RunRow).where(col(RunRow.uid) == run_id)).one_or_none()
     if row is None:
-        raise UnknownRun(f"There is no run {run_id} in the store.", next="See them with `orac list`.")
+        raise _no_run(run_id)
     return row
 
 
@@ -104,51 +110,37 @@ def holds(session: Session, run_id: str) -> bool:
 
 def same(session: Session, given: Run, given_results: Sequence[Result]) -> bool:
     """Whether the run with `given`'s id is stored exactly as given, but for its summaries, which follow from rounds."""
-    here = results(session, given.id, rounds=True, arrivals=True)
-    bare = [replace(result, summary={}, done=0) for result in here]
-    return run(session, given.id) == given and bare == [replace(result, summary={}, done=0) for result in given_results]
+    row, conditions = _with_conditions(session, given.id)
+    bare = [replace(result, summary={}, done=0) for result in results(session, row, rounds=True, arrivals=True)]
+    return run_record(row, conditions) == given and bare == [
+        replace(result, summary={}, done=0) for result in given_results
+    ]
 
 
 def run(session: Session, run_id: str) -> Run:
     """The run with exactly this id. Raises UnknownRun."""
-    row = run_row(session, run_id)
-    return run_record(row, session.get(ConditionsRow, row.conditions_id) if row.conditions_id else None)
+    return run_record(*_with_conditions(session, run_id))
 
 
-def runs(session: Session, *, limit: int, before: str | None) -> tuple[RunLine, ...]:
-    """Runs, newest first, at most `limit`, older than the run `before`. Raises UnknownRun where that is none."""
-    page = sa.select(RunRow).order_by(col(RunRow.started).desc(), col(RunRow.id).desc()).limit(limit)
-    if before is not None:
-        edge = run_row(session, before)
-        older, as_old = col(RunRow.started) < edge.started, col(RunRow.started) == edge.started
-        page = page.where(older | (as_old & (col(RunRow.id) < edge.id)))
-    rows = session.scalars(page).all()
-    inside: dict[int, list[tuple[str, int, int]]] = {}
-    results = sa.select(
-        col(ResultRow.run_id), col(ResultRow.model_name), col(ResultRow.done), col(ResultRow.failed)
-    ).order_by(col(ResultRow.position))
-    for run_id, model, done, failed in session.execute(
-        results.where(col(ResultRow.run_id).in_([row.id for row in rows]))
-    ):
-        inside.setdefault(run_id, []).append((model, done, failed))
-    return tuple(_line(row, inside.get(row.id or 0, [])) for row in rows)
+def whole(session: Session, ref: str, *, rounds: bool, place: str) -> Whole:
+    """The run that `ref` names, as `resolve` says, with all that is shown of it. Raises UnknownRun."""
+    row, conditions = _with_conditions(session, resolve(session, ref, place=place))
+    return Whole(
+        run=run_record(row, conditions),
+        results=results(session, row, rounds=rounds, arrivals=False),
+        annotations=written(session, run=row),
+    )
 
 
-def results(session: Session, run_id: str, *, rounds: bool, arrivals: bool) -> tuple[Result, ...]:
-    """The results of a run in the order of measuring, with their rounds where asked for. Raises UnknownRun.
+def results(session: Session, run: RunRow, *, rounds: bool, arrivals: bool) -> tuple[Result, ...]:
+    """The results of a run in the order of measuring, with their rounds where asked for.
 
     The summary of one that is still running is that of its rounds so far.
     """
-    found = session.execute(
-        sa.select(ResultRow, CaseRow, col(ModelRow.digest))
-        .join(CaseRow, col(CaseRow.id) == col(ResultRow.case_id))
-        .join(ModelRow, col(ModelRow.id) == col(CaseRow.model_id))
-        .where(col(ResultRow.run_id) == run_row(session, run_id).id)
-        .order_by(col(ResultRow.position), col(ResultRow.id))
-    ).all()
+    found = session.execute(_RESULTS, {"run": run.id}).all()
     ids = [row.id or 0 for row, _, _ in found]
     running = [row.id or 0 for row, _, _ in found if row.status is Status.RUNNING]
-    summaries = _stored_summaries(session, ids) | summaries_of(session, running)
+    summaries = stored(session, ids) | (summaries_of(session, running) if running else {})
     measured = _rounds(session, ids, arrivals=arrivals) if rounds else {}
     return tuple(
         result_record(
@@ -162,18 +154,30 @@ def results(session: Session, run_id: str, *, rounds: bool, arrivals: bool) -> t
 
 
 def arrivals(session: Session, run_id: str, case_key: str, index: int, phase: Phase) -> tuple[int, ...]:
-    """Arrivals of a round's chunks, in ns after its request. Raises UnknownRun where there is no such round."""
+    """Arrivals of a round's chunks, in ns after its request.
+
+    Raises UnknownRun, UnknownCase, UnknownRound with what is there.
+    """
+    run = run_row(session, run_id)
+    case = case_of(session, run, case_key)
     found = session.execute(
         sa.select(RoundRow, ChunksRow)
         .join(ResultRow, col(ResultRow.id) == col(RoundRow.result_id))
-        .join(CaseRow, col(CaseRow.id) == col(ResultRow.case_id))
         .outerjoin(ChunksRow, col(ChunksRow.round_id) == col(RoundRow.id))
-        .where(col(ResultRow.run_id) == run_row(session, run_id).id, col(CaseRow.key) == case_key)
+        .where(col(ResultRow.run_id) == run.id, col(ResultRow.case_id) == case.id)
         .where(col(RoundRow.phase) == phase, col(RoundRow.index) == index)
     ).one_or_none()
     if found is None:
-        raise UnknownRun(
-            f"Run {run_id} has no {phase.value} round {index} of case {case_key}.",
+        there = session.execute(
+            sa.select(col(RoundRow.phase), sa.func.count(), sa.func.min(RoundRow.index), sa.func.max(RoundRow.index))
+            .join(ResultRow, col(ResultRow.id) == col(RoundRow.result_id))
+            .where(col(ResultRow.run_id) == run.id, col(ResultRow.case_id) == case.id)
+            .group_by(col(RoundRow.phase))
+            .order_by(col(RoundRow.phase))
+        )
+        has = ", ".join(f"{count} of phase {kind.value} ({low} to {high})" for kind, count, low, high in there)
+        raise UnknownRound(
+            f"Case {case.key} of run {run_id} has no round {index} of phase {phase.value}; it has {has or 'none'}.",
             next=f"See its rounds with `orac show {run_id} --rounds`.",
         )
     return arrivals_of(found[1])
@@ -227,28 +231,17 @@ def summaries_of(session: Session, result_ids: Sequence[int]) -> dict[int, dict[
     }
 
 
-def _line(row: RunRow, inside: list[tuple[str, int, int]]) -> RunLine:
-    return RunLine(
-        id=row.uid,
-        status=row.status,
-        started=row.started,
-        ended=row.ended,
-        trigger=row.trigger,
-        note=row.note,
-        models=tuple(dict.fromkeys(model for model, _, _ in inside)),
-        cases=len(inside),
-        rounds=sum(done for _, done, _ in inside),
-        failed=sum(failed for _, _, failed in inside),
-    )
+def _with_conditions(session: Session, run_id: str) -> tuple[RunRow, ConditionsRow | None]:
+    """The row of the run with exactly this id, and that of its conditions where it has any. Raises UnknownRun."""
+    found = session.execute(_RUN, {"run": run_id}).one_or_none()
+    if found is None:
+        raise _no_run(run_id)
+    row, conditions = found
+    return row, conditions
 
 
-def _stored_summaries(session: Session, result_ids: Sequence[int]) -> dict[int, dict[str, Summary]]:
-    """Summaries as written when the results were closed, in the order of tables."""
-    found: dict[int, dict[str, Summary]] = {}
-    rows = session.scalars(sa.select(MetricRow).where(col(MetricRow.result_id).in_(result_ids)))
-    for row in sorted(rows, key=lambda row: METRIC_COLUMNS.index(row.metric)):
-        found.setdefault(row.result_id, {})[row.metric] = summary_record(row)
-    return found
+def _no_run(run_id: str) -> UnknownRun:
+    return UnknownRun(f"There is no run {run_id} in the store.", next="See them with `orac list`.")
 
 
 def _rounds(session: Session, result_ids: Sequence[int], *, arrivals: bool) -> dict[int, list[Round]]:

@@ -178,11 +178,6 @@ def metric_row(result_id: int, metric: str, summary: Summary) -> MetricRow:
     )
 
 
-def summary_record(row: MetricRow) -> Summary:
-    """The summary of `row`."""
-    return Summary(**{name: getattr(row, name) for name in Summary.__dataclass_fields__})
-
-
 def _failure(code: str | None, message: str | None) -> Failure | None:
     return None if code is None else Failure(code=code, message=message or "")
 

@@ -39,11 +39,7 @@ def open_to_read(path: Path, *, patience_s: float, migrations: Migrations) -> En
     Raises StoreMissing where there is none, StoreForeign, StoreNewer, and StoreError for an older one: reading never
     changes a file.
     """
-    if not path.exists():
-        raise StoreMissing(
-            f"There is no database at {path}.",
-            next="Measure something first with `orac bench`, or name another one with --database URL.",
-        )
+    check_there(path)
     found = revision(path, patience_s=patience_s, migrations=migrations)
     if found is None:
         raise StoreMissing(f"The database {path} is empty.", next="Measure something first with `orac bench`.")
@@ -53,6 +49,15 @@ def open_to_read(path: Path, *, patience_s: float, migrations: Migrations) -> En
             next="Upgrade it with `orac db upgrade`, which makes a backup beside it first.",
         )
     return sqlite_engine(path, "read", patience_s=patience_s)
+
+
+def check_there(path: Path) -> None:
+    """Raises StoreMissing where there is no file at `path`."""
+    if not path.exists():
+        raise StoreMissing(
+            f"There is no database at {path}.",
+            next="Measure something first with `orac bench`, or name another one with --database URL.",
+        )
 
 
 def open_to_write(path: Path, *, patience_s: float, migrations: Migrations, clock: Callable[[], datetime]) -> Engine:

@@ -18,11 +18,11 @@ from pathlib import Path
 from types import TracebackType
 
 from orac_bench.errors import SettingError, StoreError
-from orac_bench.records import Case, Conditions, Failure, Json, Phase, Result, Round, Run, Status, Summary
+from orac_bench.records import Case, Conditions, Failure, Json, Result, Round, Run, Status, Summary
 from orac_bench.store import events, reading, readings, schema, soundness, writing
 from orac_bench.store.past import Past
 from orac_bench.store.queueing import Queueing
-from orac_bench.store.reading import RunLine
+from orac_bench.store.runs import Runs
 from orac_bench.store.tables import ResultRow
 from orac_bench.store.transactions import PATIENCE_S, utc_now
 from orac_bench.telemetry.source import Sample
@@ -32,15 +32,17 @@ def open_store(
     url: str,
     *,
     write: bool,
+    create: bool = True,
     patience_s: float = PATIENCE_S,
     clock: Callable[[], datetime] = utc_now,
     migrations: schema.Migrations = schema.MIGRATIONS,
 ) -> Store:
     """The store at `url` (`sqlite:///FILE`), which owns its connections: use it with `with`.
 
-    To write creates it with its folder, or upgrades an older one after a backup beside it, and finds out at once
-    whether it can be written. To read never creates one. Raises StoreMissing, StoreForeign, StoreNewer, StoreReadOnly,
-    StoreLocked, StoreFull; StoreError for an older one that shall only be read; SettingError for another URL.
+    To write creates it with its folder unless `create` is False, or upgrades an older one after a backup beside it,
+    and finds out at once whether it can be written. To read never creates one. Raises StoreMissing, StoreForeign,
+    StoreNewer, StoreReadOnly, StoreLocked, StoreFull; StoreError for an older one that shall only be read; SettingError
+    for another URL.
     """
     if not url.startswith("sqlite:///") or url == "sqlite:///":
         raise SettingError(
@@ -49,13 +51,15 @@ def open_store(
         )
     path = Path(url.removeprefix("sqlite:///"))
     if write:
+        if not create:
+            schema.check_there(path)
         engine = schema.open_to_write(path, patience_s=patience_s, migrations=migrations, clock=clock)
     else:
         engine = schema.open_to_read(path, patience_s=patience_s, migrations=migrations)
     return Store(engine, path, clock=clock, patience_s=patience_s)
 
 
-class Store(Queueing, Past):
+class Store(Runs, Queueing, Past):
     """Runs, results and rounds of one database. `open_store` makes one; ids are those of runs, never of rows."""
 
     def __enter__(self) -> Store:
@@ -68,6 +72,7 @@ class Store(Queueing, Past):
 
     def close(self) -> None:
         """Gives all connections back; the last one to close folds the log into the file."""
+        self._commits.close()
         self._engine.dispose()
 
     def add_run(self, run: Run, *, pid: int | None = None, cases: int | None = None) -> None:
@@ -245,42 +250,6 @@ class Store(Queueing, Past):
         """
         with self._writing() as session:
             writing.delete_run(session, reading.run_row(session, run_id), is_alive)
-
-    def resolve(self, ref: str) -> str:
-        """The id of the run `ref`: an id, a baseline's name, a beginning of an id of at least 4 letters, `latest~2`.
-
-        Raises UnknownRun with what there is.
-        """
-        with self._reading() as session:
-            return reading.resolve(session, ref, place=str(self.path))
-
-    def run(self, run_id: str) -> Run:
-        """The run with exactly this id. Raises UnknownRun."""
-        with self._reading() as session:
-            return reading.run(session, run_id)
-
-    def runs(self, *, limit: int = 50, before: str | None = None) -> tuple[RunLine, ...]:
-        """Runs, newest first by their start, at most `limit`, older than run `before`. Raises UnknownRun."""
-        with self._reading() as session:
-            return reading.runs(session, limit=limit, before=before)
-
-    def results(self, run_id: str, *, rounds: bool, arrivals: bool = False) -> tuple[Result, ...]:
-        """Results of a run in the order of measuring, with rounds and their arrivals where asked for.
-
-        The summary of a result that is still running is that of its rounds so far. Raises UnknownRun.
-        """
-        with self._reading() as session:
-            return reading.results(session, run_id, rounds=rounds, arrivals=arrivals)
-
-    def arrivals(self, run_id: str, case_key: str, index: int, *, phase: Phase = Phase.MEASURE) -> tuple[int, ...]:
-        """Arrivals of a round's chunks with text, in ns after its request, to 1 µs. Raises UnknownRun."""
-        with self._reading() as session:
-            return reading.arrivals(session, run_id, case_key, index, phase)
-
-    def flat(self, run_ids: Sequence[str] | None = None) -> list[tuple[object, ...]]:
-        """One row a round with the columns `reading.FLAT_COLUMNS`, of all runs where `run_ids` is None."""
-        with self._reading() as session:
-            return reading.flat(session, run_ids)
 
     def revision(self) -> str:
         """The number of the database's schema, such as "0001"."""
