@@ -43,7 +43,8 @@ class Bench:
     claim: str | None
     trigger: str
     prompt_file: str | None
-    _left_out: set[str] = field(default_factory=set)
+    _left_out: dict[tuple[str, int], dict[str, None]] = field(default_factory=dict)
+    """Lengths, by the label and the context of the model that cannot hold them."""
 
     @classmethod
     def asked(cls, settings: Settings, options: Mapping[str, object]) -> Bench:
@@ -94,8 +95,12 @@ class Bench:
 
     @property
     def left_out(self) -> tuple[str, ...]:
-        """A sentence for each file that is refused and each length that exceeds a context, once."""
-        return (*self.choice.refused, *sorted(self._left_out))
+        """A sentence for each file that is refused, and for each model whose context wanted lengths exceed."""
+        too_long = (
+            f"{label}: {', '.join(lengths)} tokens do not fit into its context of {context}"
+            for (label, context), lengths in sorted(self._left_out.items())
+        )
+        return (*self.choice.refused, *too_long)
 
     def grid(self, suite: Suite) -> list[tuple[str, GridPoint]]:
         """The suite's points over the chosen models, each with a short name, lengths over the context left out."""
@@ -112,10 +117,8 @@ class Bench:
     def _fits(self, candidate: Candidate, point: Point) -> bool:
         """Whether the point fits into the candidate's context; of a pair, into the smaller of the two."""
         small = min(self.pair or (candidate,), key=lambda one: one.context_length)
-        if point.tokens > small.context_length:
-            self._left_out.add(
-                f"{small.label}: {point.workload.label} tokens do not fit into its context of {small.context_length}"
-            )
+        if point.tokens > small.context_length and self.wants((candidate, point), point.suite.name):
+            self._left_out.setdefault((small.label, small.context_length), {})[point.workload.label] = None
         return point.tokens <= small.context_length
 
     def wants(self, grid_point: GridPoint, named: str | None = None) -> bool:

@@ -14,9 +14,11 @@ from importlib import import_module
 from pathlib import Path
 
 from orac_bench import __version__
-from orac_bench.arguments import at_least, length_of_time, precision
+from orac_bench.arguments import at_least
 from orac_bench.errors import OracError
+from orac_bench.options import add_to_shell
 from orac_bench.settings import Settings, database_url, read_settings
+from orac_bench.visible import visible
 
 EXAMPLES = """\
 examples:
@@ -44,9 +46,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         status = command(settings, arguments)
         sys.stdout.flush()
     except OracError as error:
-        print(f"orac: {error.what}", file=sys.stderr)
+        print(f"orac: {visible(error.what)}", file=sys.stderr)
         if error.next is not None:
-            print(f"  next: {error.next}", file=sys.stderr)
+            print(f"  next: {visible(error.next)}", file=sys.stderr)
         return error.exit_status
     except KeyboardInterrupt:
         print("orac: interrupted", file=sys.stderr)
@@ -86,7 +88,8 @@ def parser() -> argparse.ArgumentParser:
 
     command("doctor", "doctor", "Check every prerequisite", example="orac doctor", store=False)
     command("models", "models", "List the GGUF files, ready or refused", example="orac models --json", store=False)
-    _bench(command("bench", "bench", "Measure models", example="orac bench phi-2 --suite decode --rounds 20"))
+    measured = command("bench", "bench", "Measure models", example="orac bench phi-2 --suite decode --rounds 20")
+    add_to_shell(measured.add_argument)
     listed = command("list", "runs", "List runs, newest first", example="orac list --limit 5")
     listed.add_argument("--limit", type=at_least(1), default=20, metavar="N", help="how many (default 20)")
     listed.add_argument("--before", metavar="RUN", help="only runs older than this one")
@@ -144,7 +147,7 @@ def _judging(command: Callable[..., argparse.ArgumentParser]) -> None:
     noted = command("annotate", "marks", "Write a note beside a run", example='orac annotate latest "new fan"')
     noted.add_argument("run", metavar="RUN", help="an id, latest, latest~2, or a baseline's name")
     noted.add_argument("text", metavar="TEXT", help="what to remember")
-    noted.add_argument("--case", metavar="KEY", help="beside one case of it: its key, or the beginning of it")
+    noted.add_argument("--case", metavar="CASE", help="beside one case of it: its key or MODEL/SUITE/LENGTH")
     noted.add_argument("--acknowledge", action="store_true", help="with --case: its change of level there is no news")
 
 
@@ -154,26 +157,6 @@ _BASELINE = "orac baseline set main-baseline latest"
 _CALIBRATE = "orac telemetry calibrate --source replay:tegrastats.log"
 _FORMATS = ("csv", "json", "markdown", "pytest-benchmark", "benchstat")
 _EXPORT = "orac export latest --format csv -o run.csv"
-
-
-def _bench(bench: argparse.ArgumentParser) -> None:
-    add = bench.add_argument
-    add("models", nargs="*", metavar="MODEL", help="names of `orac models` (default: all)")
-    suites = "first_token, decode, prompt_length, cold_load; sustained and prompt, only when named"
-    add("--suite", action="append", default=[], metavar="NAME", help=suites)
-    add("--rounds", type=at_least(1), metavar="N", help="counted rounds a case (default: the suite's, 6 or 10)")
-    add("--warmup", type=at_least(0), metavar="N", help="warm-up rounds a case (default: the suite's, 0 to 2)")
-    add("--output-tokens", type=at_least(1), metavar="N", help="tokens to write (default: the suite's, 16 or 128)")
-    add("--prompt-tokens", type=at_least(1), action="append", metavar="N", help="prompt length; may be repeated")
-    add("--blocks", type=at_least(1), metavar="N", help="spread a case's rounds over N blocks in random order")
-    add("--paired", action="store_true", help="two models beside each other in each block, and a verdict")
-    add("--variant", action="append", default=[], metavar="KEY=VALUE", help="paired: one of two settings of a model")
-    add("--precision", type=precision, metavar="P", help="go on until each headline is known to P, such as 2%%")
-    add("--time-limit", type=length_of_time, metavar="T", help="of sustained and of --precision (default: 10m)")
-    add("--prompt-file", metavar="F", help="take the prompt from a file instead of a length")
-    add("--note", metavar="TEXT", help="a note, kept with the run")
-    add("--resume", metavar="RUN", help="go on with an interrupted run at its first unfinished case")
-    add("--claim", metavar="RUN", help=argparse.SUPPRESS)
 
 
 def _telemetry(telemetry: argparse.ArgumentParser) -> None:

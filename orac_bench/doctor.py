@@ -22,6 +22,7 @@ from orac_bench.ollama.client import Client
 from orac_bench.ollama.locate import find_ollama, program_version
 from orac_bench.settings import Settings, misspelt
 from orac_bench.store.store import open_store
+from orac_bench.surroundings import open_port, surroundings
 from orac_bench.telemetry.auto import choose
 from orac_bench.telemetry.board import board_facts
 from orac_bench.telemetry.cautions import cautions, has_desktop
@@ -56,8 +57,9 @@ class Check:
 
 def examine(settings: Settings, environ: Mapping[str, str], *, root: Path = Path("/")) -> list[Check]:
     """Every check, in the order in which a person would mend them. None raises."""
-    return [
-        *_settings(environ),
+    around = [*_surroundings(settings, environ)]
+    said = {check.name for check in around if check.state is State.MISSING}
+    others = [
         _python(),
         _home(settings),
         *_models(settings),
@@ -71,6 +73,7 @@ def examine(settings: Settings, environ: Mapping[str, str], *, root: Path = Path
         *_gpu_use(settings, on_gpu=has_gpu(root)),
         _lock(settings),
     ]
+    return [*_settings(environ), *around, *(check for check in others if check.name not in said)]
 
 
 def _settings(environ: Mapping[str, str]) -> Iterator[Check]:
@@ -93,9 +96,16 @@ def _python() -> Check:
     )
 
 
+def _surroundings(settings: Settings, environ: Mapping[str, str]) -> Iterator[Check]:
+    """What mounts, rights, the way to the GPU and open ports spoil."""
+    for finding in (*surroundings(settings, environ), *open_port(settings)):
+        state = State.MISSING if finding.broken else State.WARNING
+        yield Check(name=finding.name, state=state, detail=finding.detail, next=finding.next)
+
+
 def _home(settings: Settings) -> Check:
     folder = settings.home
-    existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    existing = next(parent for parent in (folder, *folder.parents) if os.access(parent, os.F_OK))
     if existing.is_dir() and os.access(existing, os.W_OK):
         return Check(name="home", state=State.OK, detail=str(folder))
     return Check(
@@ -158,7 +168,7 @@ def _store(settings: Settings) -> Check:
 
 
 def _disk(settings: Settings) -> Check:
-    folder = next(p for p in (settings.database_path.parent, *settings.database_path.parents) if p.exists())
+    folder = next(p for p in (settings.database_path.parent, *settings.database_path.parents) if os.access(p, os.F_OK))
     free = shutil.disk_usage(folder).free
     if free < LITTLE_DISK_B:
         return Check(

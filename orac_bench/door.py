@@ -28,6 +28,7 @@ from orac_bench.settings import read_settings
 from orac_bench.stats.plan import Turn, warmups
 from orac_bench.store.store import open_store
 from orac_bench.suites.grid import Point, Suite
+from orac_bench.visible import visible
 
 NAME = "orac-door"
 """Under which pytest knows it."""
@@ -207,7 +208,7 @@ class Door:
             lines = outcome(store, run, database=url, width=max(100, terminalreporter._tw.fullwidth))
         terminalreporter.section(f"ORAC run {run.id}: {run.status.value}")
         for line in lines:
-            terminalreporter.write_line(line)
+            terminalreporter.write_line(visible(line))
 
 
 def door_of(config: pytest.Config) -> Door:

@@ -25,6 +25,9 @@ class Listener(Protocol):
     def block_started(self, case: Case, point: Point, kept: Sequence[Round]) -> None:
         """A block of a case begins, the first one, too; `kept` are the rounds that the case has already."""
 
+    def case_passed_over(self) -> None:
+        """The next case, or block of one, is not measured: it was done before, or cannot begin."""
+
     def round_kept(self, case: Case, round: Round) -> None:
         """A round was saved."""
 
@@ -57,6 +60,11 @@ class Everybody:
         """A block of a case begins."""
         for each in self._listeners:
             each.block_started(case, point, kept)
+
+    def case_passed_over(self) -> None:
+        """The next case, or block of one, is not measured."""
+        for each in self._listeners:
+            each.case_passed_over()
 
     def round_kept(self, case: Case, round: Round) -> None:
         """A round was saved."""

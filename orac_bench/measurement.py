@@ -8,7 +8,7 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 
 from orac_bench.asking import Asking
@@ -26,6 +26,7 @@ from orac_bench.suites import grid
 from orac_bench.sustained import Minutes
 from orac_bench.targets import Target
 from orac_bench.telemetry.round import joules_per_token
+from orac_bench.units import counted
 from orac_bench.watch import Seen
 
 GIVE_UP_AFTER = 3
@@ -132,6 +133,10 @@ class Measurement:
         cpu_s = time.process_time() - attempt.cpu_s
         gc.enable()
         generation = None if attempt.call is None else attempt.call.generation()
+        failure = attempt.failure if generation is None else generation.failure
+        if (spoilt := self.target.spoilt(failed=failure is not None)) is not None:
+            attempt.failure = spoilt
+            generation = None if generation is None else replace(generation, failure=spoilt)
         round = self._unsent(attempt) if generation is None else self._sent(attempt, generation, cpu_s)
         self._failed_in_a_row = self._failed_in_a_row + 1 if round.status is RoundStatus.FAILED else 0
         self.rounds.append(round)
@@ -145,7 +150,7 @@ class Measurement:
             first = failed[0].failure
             message = "" if first is None else f" The first: {first.message}"
             given_up = " The rest was not tried." if self.given_up else ""
-            return Failure(code="failed_rounds", message=f"{len(failed)} rounds failed.{given_up}{message}")
+            return Failure(code="failed_rounds", message=f"{counted(len(failed), 'round')} failed.{given_up}{message}")
         if len(self.counted) < (self.point.rounds if self.point.rule is None else 1):
             reasons = sorted({flag.value for round in self.rounds for flag in round.flags})
             message = f"{len(self.counted)} of {self.point.rounds} rounds count; the others: {', '.join(reasons)}."

@@ -213,7 +213,7 @@ def counts_one_too_many(asked: Asked) -> bool:
 def version_key(version: str) -> tuple[int, int, int]:
     """The three numbers of a version: (0, 12, 11) of "0.12.11-rc2". What is no number counts as 0."""
     numbers = [int(part) if part.isdigit() else 0 for part in version.partition("-")[0].split(".")]
-    major, minor, patch, *_ = (*numbers, 0, 0, 0)
+    major, minor, patch, *_ = (*numbers, 0, 0)
     return major, minor, patch
 
 

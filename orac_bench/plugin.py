@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
@@ -17,13 +17,13 @@ from orac_bench.bench import GridPoint
 from orac_bench.door import NAME, Door, door_of
 from orac_bench.errors import OracError
 from orac_bench.measurement import Measurement
-from orac_bench.options import add_options
+from orac_bench.options import add_to_pytest
 from orac_bench.session import Session
 
 if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture
 
-__all__ = ["GridPoint", "Orac", "measure"]
+__all__ = ["GridPoint", "Measured", "Orac", "measure"]
 
 
 class Orac:
@@ -85,23 +85,40 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    add_options(parser.getgroup("orac", "ORAC: language models through Ollama").addoption)
+    add_to_pytest(parser.getgroup("orac", "ORAC: language models through Ollama").addoption)
 
 
-def measure(arguments: list[str]) -> tuple[int, str | None]:
-    """Runs pytest on `arguments` in this process. Its exit code and the run's id, None where none began.
+class Measured(NamedTuple):
+    """What became of a session of pytest."""
 
-    Raises the OracError for which nothing could be measured.
-    """
+    code: int
+    """Pytest's exit code."""
+    run: str | None
+    """The run's id; None where none began."""
+    faults: tuple[str, ...]
+    """What went wrong beside the rounds, each with its traceback: such things are told nowhere else."""
+
+
+def measure(arguments: list[str]) -> Measured:
+    """Runs pytest on `arguments` in this process. Raises the OracError for which nothing could be measured."""
 
     class Watch:
         door: Door | None = None
 
+        def __init__(self) -> None:
+            self.faults: list[str] = []
+
         def pytest_configure(self, config: pytest.Config) -> None:
             self.door = door_of(config)
+
+        def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+            """ORAC's own failures are sentences, which its lines and tables tell; what has a traceback is a fault."""
+            if report.failed and not isinstance(report.longrepr, str):
+                self.faults.append(f"{report.nodeid}, {report.when}:\n{report.longreprtext}\n")
 
     watch = Watch()
     code = pytest.main(arguments, plugins=[sys.modules[__name__], watch])
     if watch.door is not None and watch.door.error is not None:
         raise watch.door.error
-    return int(code), None if watch.door is None else watch.door.run
+    run = None if watch.door is None else watch.door.run
+    return Measured(code=int(code), run=run, faults=tuple(watch.faults))

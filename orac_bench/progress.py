@@ -20,6 +20,7 @@ from orac_bench.stats.summary import summarise
 from orac_bench.suites.grid import SUITES, Point
 from orac_bench.units import format as written
 from orac_bench.units import span
+from orac_bench.visible import visible
 
 WHILE_SUSTAINED = ("decode_tokens_per_s", "temperature_max_celsius", "power_w_mean")
 """What is shown of each request of a sustained run; its headline is only known at its end."""
@@ -105,6 +106,10 @@ class Progress:
         self._present.begin(self._clock())
         if self._terminal:
             self._update(f"{self._head(case)}: loading")
+
+    def case_passed_over(self) -> None:
+        """Counts a case that is not measured."""
+        self._forecast.skip()
 
     def round_kept(self, case: Case, round: Round) -> None:
         """Follows a round, on a terminal."""
@@ -192,12 +197,13 @@ class Progress:
 
     def _update(self, text: str) -> None:
         with self._shown():
-            self._out.write(f"\r\x1b[K{text}")
+            self._out.write(f"\r\x1b[K{visible(text)}")
             self._out.flush()
 
     def _line(self, text: str) -> None:
+        told = visible(text)
         with self._shown():
-            self._out.write(f"\r\x1b[K{text}\n" if self._terminal else f"{text}\n")
+            self._out.write(f"\r\x1b[K{told}\n" if self._terminal else f"{told}\n")
             self._out.flush()
 
 

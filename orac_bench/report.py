@@ -54,6 +54,9 @@ class Report:
             {"case": case.key, "warmup": point.warmup, "rounds": point.share, "block": point.block, "done": len(kept)},
         )
 
+    def case_passed_over(self) -> None:
+        """Nothing: the store has it already."""
+
     def round_kept(self, case: Case, round: Round) -> None:
         """A round was saved."""
         self.tell("round", {"case": case.key, "phase": round.phase.value, "index": round.index})

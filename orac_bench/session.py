@@ -43,6 +43,9 @@ __all__ = ["LOCK", "Intent", "Session", "is_alive", "open_session"]
 LOCK = "measure.lock"
 """The lock of this machine, in ORAC_HOME."""
 
+STARTED = {"orac": "a run of `orac bench`", "pytest": "a run of pytest", "rest": "a run of the service"}
+"""What those who wait are told of a measurement without a note, by what started it."""
+
 
 @dataclass
 class Session:
@@ -78,7 +81,7 @@ class Session:
             opened = self.cases.open(candidate, point)
         except OracError as error:
             self._unmeasured = True
-            self.forecast.skip()
+            self._pass_over()
             self.listener.note(f"{candidate.label} {point.suite.name} was not measured. {error}")
             raise
         self.forecast.begin(time.monotonic())
@@ -116,8 +119,13 @@ class Session:
         """Whether nothing of it is left to be measured: the run had it before it was interrupted, or gave it up."""
         found = self.cases.over(candidate, point)
         if found:
-            self.forecast.skip()
+            self._pass_over()
         return found
+
+    def _pass_over(self) -> None:
+        """Counts a planned case, or block of one, that is not measured."""
+        self.forecast.skip()
+        self.listener.case_passed_over()
 
     def _measurement(self, opened: Opened, point: grid.Point) -> Measurement:
         """What measures the case from now on, its prompt calibrated."""
@@ -236,7 +244,7 @@ def open_session(
     whatever is missing, before any round.
     """
     with ExitStack() as stack:
-        what = intent.note or f"orac, started by {intent.trigger}"
+        what = intent.note or STARTED.get(intent.trigger, f"a run of {intent.trigger}")
         turn = stack.enter_context(measuring_alone(settings.home / LOCK, what=what, waiting=listener.waiting))
         store = stack.enter_context(open_store(settings.database_url, write=True))
         store.mark_interrupted(is_alive)

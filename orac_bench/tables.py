@@ -14,8 +14,9 @@ from rich.table import Table
 
 from orac_bench.metrics import METRICS
 from orac_bench.records import EXCLUDING, FLAG_TEXT, Flag, Json, Phase, Result, Round, RoundStatus, Run, Status, Summary
-from orac_bench.units import ABSENT, Unit, scale, three_digits
+from orac_bench.units import ABSENT, Unit, counted, scale, three_digits
 from orac_bench.units import format as written
+from orac_bench.visible import visible
 
 COLUMNS = ("ttft_s", "decode_tokens_per_s", "prefill_tokens_per_s", "e2e_s", "load_s", "sustained_ratio")
 """Metrics of the table of results; a column that no result fills is left out."""
@@ -56,7 +57,7 @@ def results_table(results: Sequence[Result], *, width: int = 100) -> str:
             if result.status is not Status.DONE:
                 count += f" {result.status.value}"
             table.add_row(result.case.suite, result.case.workload.label, *cells, count)
-        blocks.append(f"{model}\n{_text(table, max(width, NARROWEST))}")
+        blocks.append(f"{visible(model)}\n{_text(table, max(width, NARROWEST))}")
     legend = "Median (95 % interval) of the rounds that count; n: how many of the planned ones do."
     return "\n".join([*blocks, legend])
 
@@ -165,7 +166,7 @@ def flag_lines(results: Iterable[Result]) -> list[str]:
                 kind = flag.value, flag in EXCLUDING and flag not in round.telling
                 found[kind] = found.get(kind, 0) + 1
     return [
-        f"{word} ({count} rounds{', left out' if left_out else ''}): {FLAG_TEXT[Flag(word)]}."
+        f"{word} ({counted(count, 'round')}{', left out' if left_out else ''}): {FLAG_TEXT[Flag(word)]}."
         for (word, left_out), count in sorted(found.items())
     ]
 
@@ -225,4 +226,4 @@ def _text(table: Table, width: int) -> str:
     out = StringIO()
     console = Console(file=out, width=width, color_system=None, highlight=False, markup=False, emoji=False)
     console.print(table)
-    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
+    return "\n".join(visible(line.rstrip()) for line in out.getvalue().split("\n")[:-1]) + "\n"

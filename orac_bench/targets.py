@@ -7,16 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from orac_bench.candidates import Candidate
 from orac_bench.engine import Engine
-from orac_bench.errors import DoesNotFit, ModelError, UsageError
-from orac_bench.models.digests import Digests
+from orac_bench.errors import BadModel, DoesNotFit, ModelError, UsageError
+from orac_bench.models.digests import Digests, identity
 from orac_bench.models.meminfo import available_b
 from orac_bench.models.memory import Fit, fits
 from orac_bench.models.register import register
 from orac_bench.ollama.client import Loaded
-from orac_bench.records import Case, Json
+from orac_bench.records import Case, Failure, Json
 from orac_bench.settings import Settings
 from orac_bench.suites.grid import Point, case
 from orac_bench.units import Unit
@@ -46,6 +47,23 @@ class Target:
     variant: str = ""
     memory_b: int | None = None
     """Available memory before the load less after it; None until loaded, or where the server runs elsewhere."""
+    file: Path | None = None
+    identity: str | None = None
+    """Of the file when its digest was taken. Both are None for a model that the server has itself."""
+
+    def spoilt(self, *, failed: bool) -> Failure | None:
+        """Why a round is not one of this model: its file is another now, or gone. None where that is not so.
+
+        A file that is gone counts only where the round has `failed`: what is loaded stays what it is.
+        """
+        now = None if self.file is None else identity(self.file)
+        if self.file is None or now == self.identity or (now is None and not failed):
+            return None
+        what = "is gone" if now is None else "is not the file any more that it was when the run began"
+        return Failure(
+            code=BadModel.code,
+            message=f"{self.file.name} {what}. Put it there, leave it alone, and measure {self.name} again.",
+        )
 
 
 def registered(candidate: Candidate, engine: Engine, settings: Settings, note: Callable[[str], None]) -> Target:
@@ -53,6 +71,8 @@ def registered(candidate: Candidate, engine: Engine, settings: Settings, note: C
 
     `note` is told where a large file is read for the first time. Raises OracError where it cannot be registered.
     """
+    file = None if candidate.model is None else candidate.model.path
+    before = None if file is None else identity(file)
     digest = candidate.listed_digest if candidate.model is None else _digest(candidate, engine, settings, note)
     if digest is None:
         raise ModelError(f"Ollama told no digest for {candidate.name}.")
@@ -69,6 +89,8 @@ def registered(candidate: Candidate, engine: Engine, settings: Settings, note: C
         options=candidate.options,
         runner={} if candidate.variant is None else candidate.variant.runner,
         variant="" if candidate.variant is None else candidate.variant.text,
+        file=file,
+        identity=before,
     )
 
 
@@ -87,9 +109,13 @@ def case_on(target: Target, point: Point) -> Case:
 def load_alone(target: Target, engine: Engine, point: Point) -> tuple[dict[str, Json], Loaded]:
     """Loads the model with nothing else in memory. Facts of the load for the result, and the server's entry.
 
-    Raises DoesNotFit before the load where memory is short, UsageError where `point` exceeds the context.
+    Raises BadModel where the model's file is not what it was, DoesNotFit before the load where memory is short,
+    UsageError where `point` exceeds the context.
     """
     client = engine.client
+    spoilt = target.spoilt(failed=True)
+    if spoilt is not None:
+        raise BadModel(spoilt.message)
     loaded = engine.only(target.served_as, target.runner)
     if loaded is None:
         client.unload_all()

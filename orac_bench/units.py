@@ -130,3 +130,8 @@ def span(seconds: float) -> str:
     if minutes < 60:
         return f"{minutes} min {rest:02d} s"
     return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def counted(number: int, noun: str) -> str:
+    """So many of a thing, for sentences: "1 round", "2 rounds"."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"

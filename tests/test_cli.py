@@ -158,8 +158,10 @@ def test_a_place_where_nothing_can_be_written_is_said_before_anything_is_measure
         assert "Set ORAC_HOME to a folder that you can write." in said.err
 
 
-def test_commands_that_read_never_create_a_store(orac: Cli, tmp_path: Path) -> None:
-    for words in (["list"], ["show", "latest"], ["export", "latest"], ["db", "check"], ["db", "backup", "b.db"]):
+def test_commands_about_runs_that_were_measured_never_create_a_store(orac: Cli, tmp_path: Path) -> None:
+    changing = (["delete", "x"], ["annotate", "x", "a"], ["baseline", "set", "a", "x"], ["baseline", "remove", "a"])
+    reading = (["list"], ["show", "latest"], ["export", "latest"], ["db", "check"], ["db", "backup", "b.db"])
+    for words in (*reading, *changing):
         said = orac(*words)
         assert said.status == 2
         assert f"There is no database at {tmp_path}/orac.db." in said.err
@@ -241,6 +243,14 @@ def test_rounds_that_do_not_count_are_stored_and_the_case_says_why(orac: Cli, tm
     assert "0 of 2 rounds count; the others: " in said.out
 
 
+def test_what_breaks_beside_the_rounds_is_told_with_where_it_broke(orac: Cli) -> None:
+    with known_server(ttft_s=0.005, token_s=0.001) as server:
+        said = orac("bench", *SMALL, ORAC_OLLAMA_URL=server.url, PYTEST_ADDOPTS="-p tests.fakes.broken_fixture")
+    assert said.status == 1
+    assert "bench_first_token[known], setup:" in said.err
+    assert "RuntimeError: the fixture is broken" in said.err
+
+
 # The shape of each document, as INTERFACES.md has it.
 
 
@@ -297,7 +307,9 @@ def test_show_has_run_conditions_results_and_rounds_only_when_asked(orac: Cli, m
     document = orac("show", "latest", "--json").document
     assert set(document) == {"run", "conditions", "results"}
     run = "id status started ended trigger note orac_version metrics_version"
-    assert set(document["run"]) == set(run.split())
+    plan = {"blocks": None, "paired": False, "precision": None, "canary": None}
+    assert set(document["run"]) == {*run.split(), *plan}
+    assert {key: document["run"][key] for key in plan} == plan
     assert document["conditions"] == {"hash": "c0ffee", "facts": {"board": "orin", "power_mode": "MAXN"}}
     (result,) = document["results"]
     keys = "case model_digest options offload_ratio status planned done summary"

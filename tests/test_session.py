@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 
 from orac_bench.beginning import queued
-from orac_bench.errors import DoesNotFit, StoreError, UnknownRun, UsageError
+from orac_bench.errors import BadModel, DoesNotFit, StoreError, UnknownRun, UsageError
 from orac_bench.forecast import Work
 from orac_bench.lock import measuring_now
+from orac_bench.models.digests import identity
 from orac_bench.records import Flag, Phase, RoundStatus, Status
 from orac_bench.selfcheck.known_server import Biases, known_server
 from orac_bench.session import LOCK, Intent
@@ -161,7 +162,7 @@ def test_a_failed_round_is_kept_with_its_reason_and_the_others_go_on(tmp_path):
         "Ollama answered 500: model runner has unexpectedly stopped",
     )
     assert (result.status, result.done) == (Status.FAILED, 2)
-    assert "1 rounds failed" in str(result.failure)
+    assert "1 round failed" in str(result.failure)
 
 
 def test_after_three_failures_in_a_row_the_rest_of_a_case_is_not_tried(tmp_path):
@@ -305,6 +306,7 @@ def test_an_interrupted_run_goes_on_at_its_first_unfinished_case(tmp_path):
             ("first_token", Status.DONE, 2),
             ("decode", Status.DONE, 2),
         ]
+        assert [event.data["position"] for event in store.events(run) if event.kind == "case"] == [1, 2, 2]
 
 
 def test_a_run_whose_conditions_changed_is_lost_and_says_what_changed(tmp_path):
@@ -433,3 +435,49 @@ def test_a_prompt_as_it_is_goes_through_the_models_own_template_and_its_first_an
     assert ["prefill_tokens_per_s" in round.metrics for round in result.rounds] == [True, False, False]
     assert [Flag.PREFILL_CACHED in round.flags for round in result.rounds] == [False, True, True]
     assert "nonce" not in result.rounds[0].raw
+
+
+def test_a_round_after_the_models_file_was_replaced_is_no_round_of_that_model(tmp_path):
+    file = tmp_path / "m.gguf"
+    file.write_bytes(b"first")
+    with known_server(**QUICK) as server:
+        settings = settings_for(server.url, tmp_path)
+        with a_session(settings) as (session, candidate):
+            with session.measuring(candidate, a_point(rounds=3, warmup=0)) as measurement:
+                measurement.target.file, measurement.target.identity = file, identity(file)
+                one_round(measurement)
+                file.unlink()  # what is loaded is still it
+                one_round(measurement)
+                file.write_bytes(b"another")
+                one_round(measurement)
+            with (
+                pytest.raises(BadModel, match="is not the file any more"),
+                session.measuring(candidate, a_point("decode")),
+            ):
+                pytest.fail("nothing may be measured of it")
+            session.end(interrupted=False)
+
+    with open_store(settings.database_url, write=False) as store:
+        result, other = store.results(store.resolve("latest"), rounds=True)
+    message = (
+        "m.gguf is not the file any more that it was when the run began. Put it there, leave it alone, and measure "
+        f"{result.case.model} again."
+    )
+    assert [round.failure and round.failure.message for round in result.rounds] == [None, None, message]
+    assert (result.status, result.rounds[2].metrics.keys()) == (Status.FAILED, {"client_cpu_s"})
+    assert (other.status, other.rounds) == (Status.FAILED, ())
+
+
+def test_a_round_that_fails_because_the_models_file_is_gone_says_so(tmp_path):
+    with playing(good(), good(), good(), good(), error_reply(400, "m does not support generate")) as server:
+        settings = settings_for(server.url, tmp_path)
+        with a_session(settings) as (session, candidate):
+            with session.measuring(candidate, a_point(rounds=1, warmup=0)) as measurement:
+                measurement.target.file, measurement.target.identity = tmp_path / "m.gguf", "1:2:3:4"
+                while one_round(measurement).failure is None:
+                    pass
+            session.end(interrupted=False)
+
+    failure = rounds_of(settings).rounds[-1].failure
+    assert failure is not None
+    assert failure.message == "m.gguf is gone. Put it there, leave it alone, and measure m again."

@@ -14,10 +14,12 @@ from pathlib import Path
 import orac_bench
 from orac_bench.bench import Bench
 from orac_bench.errors import MissingPrerequisite, OllamaError
+from orac_bench.options import wished
 from orac_bench.outcome import outcome
 from orac_bench.settings import Settings, checkout
 from orac_bench.store.export import document
 from orac_bench.store.store import open_store
+from orac_bench.visible import visible
 
 EXIT_STATUS = {0: 0, 1: 1, 2: 130, 4: 2, 5: 2}
 """Of pytest's exit codes: all passed, some failed, interrupted, usage error, nothing collected."""
@@ -29,9 +31,9 @@ def bench(settings: Settings, arguments: argparse.Namespace) -> int:
 
     try:
         if arguments.resume is None:
-            Bench.asked(settings, _options(arguments))  # a wrong wish is told here, without pytest's words
+            Bench.asked(settings, wished(arguments))  # a wrong wish is told here, without pytest's words
         with _pytest_unheard() as said:
-            code, run_id = measure(_pytest_arguments(settings, arguments))
+            code, run_id, faults = measure(_pytest_arguments(settings, arguments))
     except OllamaError as error:  # before any round: an Ollama that answers is a prerequisite
         raise MissingPrerequisite(error.what, next=error.next) from error
     status = EXIT_STATUS.get(code, 1)
@@ -39,6 +41,8 @@ def bench(settings: Settings, arguments: argparse.Namespace) -> int:
         print("orac: interrupted", file=sys.stderr)
     elif run_id is None or code not in EXIT_STATUS:
         sys.stderr.write(said())
+    else:
+        sys.stderr.writelines(faults)
     if run_id is None:
         return status
     with open_store(settings.database_url, write=False) as store:
@@ -48,7 +52,7 @@ def bench(settings: Settings, arguments: argparse.Namespace) -> int:
         else:
             lines = outcome(store, run, database=settings.database_url, width=_width())
     for line in lines:
-        print(line)
+        print(line if arguments.json else visible(line))
     return status
 
 
@@ -84,7 +88,7 @@ def _pytest_arguments(settings: Settings, arguments: argparse.Namespace) -> list
         return [*fixed, *run.arguments, f"--orac-resume={run.id}"]
     given = [
         (option, value)
-        for option, values in _options(arguments).items()
+        for option, values in wished(arguments).items()
         for value in (values if isinstance(values, list) else [values])
     ]
     if arguments.claim is not None:
@@ -95,23 +99,6 @@ def _pytest_arguments(settings: Settings, arguments: argparse.Namespace) -> list
 def _said(option: str, value: object) -> str:
     name = f"--{option.replace('_', '-')}"
     return name if value is True else f"{name}={value}"
-
-
-def _options(arguments: argparse.Namespace) -> dict[str, object]:
-    """The wish by the names of pytest's options."""
-    return {
-        "orac_model": arguments.models,
-        "orac_suite": arguments.suite,
-        "orac_prompt_tokens": arguments.prompt_tokens,
-        "orac_variant": arguments.variant,
-        **{f"orac_{name}": getattr(arguments, name) for name in _SINGLE},
-    }
-
-
-_SINGLE = (
-    *("rounds", "warmup", "output_tokens", "time_limit", "prompt_file", "note"),
-    *("blocks", "paired", "precision"),
-)
 
 
 @contextmanager

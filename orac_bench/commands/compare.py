@@ -12,6 +12,7 @@ from orac_bench.judging.document import comparison_body
 from orac_bench.judging.text import comparison_text
 from orac_bench.settings import Settings
 from orac_bench.store.store import open_store
+from orac_bench.visible import visible
 
 
 def compare(settings: Settings, arguments: argparse.Namespace) -> int:
@@ -27,10 +28,10 @@ def compare(settings: Settings, arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(comparison_body(compared)))
     else:
-        print(comparison_text(compared, width=max(120, shutil.get_terminal_size((140, 24)).columns)))
+        print(visible(comparison_text(compared, width=max(120, shutil.get_terminal_size((140, 24)).columns))))
     for line in compared.warnings:
-        print(f"warning: {line}", file=sys.stderr)
+        print(f"warning: {visible(line)}", file=sys.stderr)
     for row in compared.rows:
         if row.failed_on:
-            print(f"failed: {judging.told(row)}", file=sys.stderr)
+            print(f"failed: {visible(judging.told(row))}", file=sys.stderr)
     return 1 if compared.failed else 0

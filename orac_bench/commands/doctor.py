@@ -8,6 +8,7 @@ import os
 
 from orac_bench.doctor import State, examine
 from orac_bench.settings import Settings
+from orac_bench.visible import visible
 
 SIGNS = {State.OK: "ok     ", State.WARNING: "warning", State.MISSING: "MISSING"}
 
@@ -20,7 +21,7 @@ def doctor(settings: Settings, arguments: argparse.Namespace) -> int:
         print(json.dumps({"checks": rows}))
     else:
         for check in checks:
-            print(f"{SIGNS[check.state]}  {check.name:<9} {check.detail}")
+            print(f"{SIGNS[check.state]}  {check.name:<9} {visible(check.detail)}")
             if check.next is not None:
-                print(f"{'':<19} next: {check.next}")
+                print(f"{'':<19} next: {visible(check.next)}")
     return 2 if any(check.state is State.MISSING for check in checks) else 0

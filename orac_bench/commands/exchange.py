@@ -12,6 +12,8 @@ from orac_bench.judging.headlines import HEADLINES
 from orac_bench.settings import Settings
 from orac_bench.store import export as forms
 from orac_bench.store.store import open_store
+from orac_bench.units import counted
+from orac_bench.visible import visible
 
 
 def export(settings: Settings, arguments: argparse.Namespace) -> int:
@@ -27,7 +29,7 @@ def export(settings: Settings, arguments: argparse.Namespace) -> int:
     except OSError as error:
         kind = StoreFull if error.errno == 28 else UsageError
         raise kind(f"{path} could not be written: {error.strerror}.", next="Choose another with -o.") from error
-    print(f"{len(arguments.runs)} runs are in {path}", file=sys.stderr)
+    print(f"{counted(len(arguments.runs), 'run')} written to {path}", file=sys.stderr)
     return 0
 
 
@@ -49,5 +51,5 @@ def take_in(settings: Settings, arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps({"imported": [*taken]}))
     else:
-        print(f"Taken in: {', '.join(taken)}" if taken else "Nothing new: every run was there already.")
+        print(f"Taken in: {visible(', '.join(taken))}" if taken else "Nothing new: every run was there already.")
     return 0

@@ -14,6 +14,7 @@ from orac_bench.judging.text import history_text
 from orac_bench.settings import Settings
 from orac_bench.store.history import CaseLine
 from orac_bench.store.store import open_store
+from orac_bench.visible import visible
 
 
 def history(settings: Settings, arguments: argparse.Namespace) -> int:
@@ -28,7 +29,7 @@ def history(settings: Settings, arguments: argparse.Namespace) -> int:
         for number, line in enumerate(lines):
             told = case_history(store, line.case.key, metric=arguments.metric)
             text = history_text(told, width=width, plain=plain, limit=arguments.limit)
-            print(f"{'' if number == 0 else chr(10)}{text}", end="")
+            print(f"{'' if number == 0 else chr(10)}{visible(text)}", end="")
     return 0
 
 

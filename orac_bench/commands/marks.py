@@ -8,6 +8,7 @@ import json
 from orac_bench.errors import UsageError
 from orac_bench.judging.case_history import changed_at
 from orac_bench.judging.document import annotation_body, baseline_body
+from orac_bench.judging.sides import one_case
 from orac_bench.settings import Settings
 from orac_bench.store.store import open_store
 from orac_bench.tables import table_text
@@ -15,7 +16,7 @@ from orac_bench.tables import table_text
 
 def set_baseline(settings: Settings, arguments: argparse.Namespace) -> int:
     """Gives a run a name; one that another run had is moved."""
-    with open_store(settings.database_url, write=True) as store:
+    with open_store(settings.database_url, write=True, create=False) as store:
         before = {one.name: one.run for one in store.baselines()}.get(arguments.name)
         made = store.set_baseline(arguments.name, store.resolve(arguments.run))
     moved = f" It was {before}." if before not in (None, made.run) else ""
@@ -39,7 +40,7 @@ def baselines(settings: Settings, arguments: argparse.Namespace) -> int:
 
 def remove_baseline(settings: Settings, arguments: argparse.Namespace) -> int:
     """Takes a name away; the run stays."""
-    with open_store(settings.database_url, write=True) as store:
+    with open_store(settings.database_url, write=True, create=False) as store:
         run = store.remove_baseline(arguments.name)
     document = {"removed": arguments.name, "run": run}
     print(json.dumps(document) if arguments.json else f"{arguments.name} is no name any more; run {run} is kept.")
@@ -53,9 +54,9 @@ def annotate(settings: Settings, arguments: argparse.Namespace) -> int:
             "--acknowledge is about one case's change of level, and none is named.",
             next="Add --case KEY; `orac history` shows it.",
         )
-    with open_store(settings.database_url, write=True) as store:
+    with open_store(settings.database_url, write=True, create=False) as store:
         run = store.resolve(arguments.run)
-        key = None if arguments.case is None else store.case_in(run, arguments.case).key
+        key = None if arguments.case is None else one_case(store, run, arguments.case).key
         metrics = changed_at(store, store.case(key), run) if arguments.acknowledge and key else ()
         made = store.annotate(run, arguments.text, case_key=key)
         if key and metrics:

@@ -14,7 +14,7 @@ from orac_bench.records import Json, Run
 from orac_bench.settings import Settings
 from orac_bench.store.export import document
 from orac_bench.store.marks import Annotation
-from orac_bench.store.reading import RunLine
+from orac_bench.store.page import RunLine
 from orac_bench.store.store import open_store
 from orac_bench.tables import (
     failure_lines,
@@ -26,6 +26,7 @@ from orac_bench.tables import (
     telemetry_lines,
     telemetry_table,
 )
+from orac_bench.visible import visible
 
 
 def list(settings: Settings, arguments: argparse.Namespace) -> int:
@@ -64,16 +65,17 @@ def show(settings: Settings, arguments: argparse.Namespace) -> int:
         print(json.dumps(document(run, results, rounds=arguments.rounds)))
         return 0
     for line in (*_heading(run), *_written(written)):
-        print(line)
+        print(visible(line))
     print()
     print(results_table(results, width=120))
     if telemetry := telemetry_table(results, width=140):
         print(f"\n{telemetry}", end="")
     plan = (*precision_lines(results), *block_lines(run.id, results))
     for line in (*plan, *telemetry_lines(results), *failure_lines(results), *flag_lines(results)):
-        print(line)
+        print(visible(line))
     for result in results if arguments.rounds else ():
-        print(f"\n{result.case.name} {result.case.suite} {result.case.workload.label} (case {result.case.key})")
+        named = f"{result.case.name} {result.case.suite} {result.case.workload.label} (case {result.case.key})"
+        print(f"\n{visible(named)}")
         print(rounds_table(result, width=120), end="")
         if telemetry := rounds_telemetry_table(result, width=140):
             print(f"\n{telemetry}", end="")
@@ -82,7 +84,7 @@ def show(settings: Settings, arguments: argparse.Namespace) -> int:
 
 def delete(settings: Settings, arguments: argparse.Namespace) -> int:
     """Deletes a run after asking. Exit status 2 where nobody can be asked."""
-    with open_store(settings.database_url, write=True) as store:
+    with open_store(settings.database_url, write=True, create=False) as store:
         run = store.run(store.resolve(arguments.run))
         if not arguments.yes:
             if not sys.stdin.isatty():

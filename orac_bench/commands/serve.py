@@ -32,8 +32,11 @@ def serve(settings: Settings, arguments: argparse.Namespace) -> int:
         from orac_bench.api.house import open_house
         from orac_bench.api.log import to_stderr
         from orac_bench.api.protocol import HEADERS_B, Protocol
+        from orac_bench.surroundings import open_port, surroundings
 
         to_stderr()
+        for finding in (*surroundings(settings, os.environ), *open_port(settings)):
+            logging.getLogger(__name__).warning("%s", finding)
         with open_house(settings) as house:
             config = uvicorn.Config(
                 app_of(settings, lambda: nullcontext(house)),

@@ -218,6 +218,12 @@ def recognise(slug: str, architecture: str | None) -> Entry | None:
     return None
 
 
+def short_names(slug: str) -> tuple[str, ...]:
+    """The short names that a model of that slug answers to; none of one that is not catalogued."""
+    entry = recognise(slug, None)
+    return () if entry is None else entry.names
+
+
 def guessed_template(chat_template: str | None) -> Template:
     """The format whose marks are in a file's own Jinja `chat_template`; plain where none are."""
     for marks, template in MARKS:

@@ -41,11 +41,8 @@ class Digests:
 
     def known(self, file: Path) -> str | None:
         """The SHA-256 of `file` as kept. None where it was never computed, the file changed, or there is none."""
-        try:
-            key = _key(file.stat())
-        except OSError:
-            return None
-        row = self._read().get(key)
+        key = identity(file)
+        row = None if key is None else self._read().get(key)
         return None if row is None else row["sha256"]
 
     def _read(self) -> dict[str, dict[str, str]]:
@@ -64,6 +61,14 @@ class Digests:
                 f"The digests of the models cannot be kept in {self.path}: {error.strerror}.",
                 next="Make room or make that folder writable, or set ORAC_HOME to one that is.",
             ) from error
+
+
+def identity(file: Path) -> str | None:
+    """By what `file` is known again: device, inode, size and time of change. None where it is not there."""
+    try:
+        return _key(file.stat())
+    except OSError:
+        return None
 
 
 def _key(status: os.stat_result) -> str:

@@ -22,6 +22,7 @@ from orac_bench.errors import OllamaError, OllamaGarbled, OllamaSilent, OllamaUn
 from orac_bench.ollama.public import public
 from orac_bench.ollama.stream import Records, decode
 from orac_bench.records import Arrival, Chunk, Failure, Generation
+from orac_bench.units import counted
 
 CONNECT_TIMEOUT_S = 5.0
 READ_B = 65_536
@@ -99,7 +100,7 @@ class Call:
             return found
         if self._error is not None or not whole:
             cause = self._explained()
-            failure = Failure(code=cause.code, message=f"{cause} {len(found.chunks)} chunks had arrived.")
+            failure = Failure(code=cause.code, message=f"{cause} {counted(len(found.chunks), 'chunk')} had arrived.")
         return replace(found, failure=Failure(code=failure.code, message=public(failure.message)))
 
     def _explained(self) -> OllamaError:

@@ -5,11 +5,15 @@ What must never live here: opening a socket.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 _LISTENING = "0A"
 """Source: TCP_LISTEN in the kernel's include/net/tcp_states.h."""
+_LOOPBACK = re.compile(r"[0-9A-F]{6}7F|0{24}01000000|0{16}FFFF0000[0-9A-F]{6}7F")
+"""127.0.0.0/8, ::1, and the first written as IPv6, in words of four bytes as a little-endian machine prints them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,14 +38,22 @@ def listener(port: int, *, root: Path = Path("/")) -> Listener | None:
     return None
 
 
+def open_to_others(port: int, *, root: Path = Path("/")) -> bool:
+    """Whether somebody listens on TCP `port` at an address that is not the machine's own loopback."""
+    return any(not _LOOPBACK.fullmatch(fields[1].partition(":")[0]) for fields in _listening(port, root / "proc"))
+
+
 def _sockets(port: int, proc: Path) -> set[str]:
-    found = set()
+    return {f"socket:[{fields[9]}]" for fields in _listening(port, proc)}
+
+
+def _listening(port: int, proc: Path) -> Iterator[list[str]]:
+    """The fields of each line of a listening socket at that port."""
     for table in ("tcp", "tcp6"):
         for line in _text(proc / "net" / table).splitlines()[1:]:
             fields = line.split()
             if len(fields) > 9 and fields[3] == _LISTENING and fields[1].endswith(f":{port:04X}"):
-                found.add(f"socket:[{fields[9]}]")
-    return found
+                yield fields
 
 
 def _holds(process: Path, sockets: set[str]) -> bool:

@@ -29,6 +29,9 @@ class Quiet:
     def block_started(self, case: Case, point: Point, kept: Sequence[Round]) -> None:
         """Nothing."""
 
+    def case_passed_over(self) -> None:
+        """Nothing."""
+
     def round_kept(self, case: Case, round: Round) -> None:
         """Nothing."""
 

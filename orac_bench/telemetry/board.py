@@ -74,6 +74,12 @@ def in_container(root: Path = Path("/")) -> bool:
     return (root / ".dockerenv").exists() or (root / "run/.containerenv").exists()
 
 
+def is_tegra(root: Path = Path("/")) -> bool:
+    """Whether this is a Jetson: by its kernel's name, or by its device tree, which containers do not see."""
+    kernel, tree = text(root / "proc/sys/kernel/osrelease"), text(root / "proc/device-tree/compatible")
+    return "tegra" in (kernel or "") or "tegra" in (tree or "")
+
+
 def power_mode(root: Path = Path("/")) -> PowerMode | None:
     """The power mode that is on. None where nvpmodel's status cannot be read."""
     return current_mode(text(root / "var/lib/nvpmodel/status"), text(root / "etc/nvpmodel.conf"))

@@ -116,7 +116,7 @@ def counter_energy(
         inside = min(later, end_s) - max(earlier, start_s)
         if inside > 0 and step is not None:
             total += step * inside / (later - earlier)
-    total /= min(1.0, covered)
+    total /= covered
     return _energy(total, end_s - start_s, covered, idle_w, 0.0, method="difference of a counter")
 
 
