@@ -3,6 +3,7 @@
 import { tokenAsked } from "./token.js";
 
 const TOKEN = "orac.token";
+const UNTOLD = "Try again. Where it stays so, the service's log tells more, and loading this page anew may help.";
 
 /** What the service said went wrong: `detail`, and `next`, what to do about it. */
 export class Problem extends Error {
@@ -24,7 +25,7 @@ export class Unreachable extends Error {
 
 /** The JSON that GET `path` answers. */
 export async function read(path, { signal } = {}) {
-  return (await answered(path, { signal })).json();
+  return decoded(path, await answered(path, { signal }));
 }
 
 /** The text that GET `path` answers. */
@@ -35,7 +36,7 @@ export async function readText(path, { signal } = {}) {
 /** Changes something; the answer's JSON, null where it has none. Asks for the token where one is needed. */
 export async function change(method, path, body = null, { signal } = {}) {
   const response = await send(method, path, body, { signal });
-  return response.status === 204 ? null : response.json();
+  return response.status === 204 ? null : decoded(path, response);
 }
 
 /** The same, with the whole response: for answers that stream. */
@@ -65,6 +66,18 @@ function begun(path) {
   return found;
 }
 
+/** The JSON of a response. Raises a Problem where it is none, and Unreachable where it ends before its end. */
+async function decoded(path, response) {
+  try {
+    return await response.json();
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    if (!(error instanceof SyntaxError)) throw new Unreachable();
+    const what = { title: "The answer cannot be read", detail: `What came for ${path} is no JSON.`, next: UNTOLD };
+    throw new Problem(response.status, what);
+  }
+}
+
 async function answered(path, options) {
   let response;
   try {
@@ -73,7 +86,7 @@ async function answered(path, options) {
     throw options.signal?.aborted ? error : new Unreachable();
   }
   if (response.ok) return response;
-  let told = {};
+  let told = { next: UNTOLD };
   try {
     told = await response.json();
   } catch {

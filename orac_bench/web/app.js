@@ -76,7 +76,8 @@ async function moduleOf(view) {
   }
 }
 
-/** Fetches all views while nothing else is done, so that they are there when the service is not. */
-function fetchViews() {
-  for (const view of Object.values(VIEWS)) view.load().catch(() => {});
+/** Fetches all views while nothing else is done, so that they are there when the service is not; then what draws. */
+async function fetchViews() {
+  await Promise.allSettled(Object.values(VIEWS).map((view) => view.load()));
+  if (!pulse.health?.measuring) (await import("./chart.js")).fetchLibrary();
 }

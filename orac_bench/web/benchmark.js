@@ -34,7 +34,7 @@ export function show(place, where, life) {
 
 /** The run that is measured now, live, and those that wait for it. */
 function queue(place, life) {
-  const live = element("div");
+  const live = element("div", { class: "content" });
   const waiting = element("div");
   place.append(live, waiting);
   let followed = null;
@@ -156,7 +156,7 @@ function form(models, where, life) {
     value: where.query.get("note"),
     on: { input: changed },
   });
-  const estimate = element("div", { "aria-live": "polite" });
+  const estimate = element("div", { class: "estimate", "aria-live": "polite" });
   const start = element("button", { class: "primary" }, "Start");
   const failed = element("div");
   const made = element(
@@ -168,7 +168,7 @@ function form(models, where, life) {
       "div",
       { class: "filters" },
       element("div", { class: "field" }, element("label", { for: "b-rounds" }, "Rounds a case"), rounds),
-      element("div", { class: "field" }, element("label", { for: "b-note" }, "Note"), note),
+      element("div", { class: "field wide" }, element("label", { for: "b-note" }, "Note"), note),
     ),
     estimate,
     failed,
@@ -241,7 +241,7 @@ function estimated(found) {
       element(
         "span",
         { class: "quiet" },
-        `${one.rounds} rounds · ${one.estimate_s === null ? "not known" : span(one.estimate_s)}`,
+        `${one.rounds} rounds with warm-ups · ${one.estimate_s === null ? "not known" : span(one.estimate_s)}`,
       ),
     ),
   );

@@ -26,7 +26,10 @@ export function board(first, life) {
   return place;
 
   function draw(health, reading) {
-    if (!life.signal.aborted) place.replaceChildren(...tiles(health, reading, mode));
+    if (life.signal.aborted) return;
+    const held = place.contains(document.activeElement);
+    place.replaceChildren(...tiles(health, reading, mode));
+    if (held) place.querySelector("a")?.focus({ preventScroll: true });
   }
 }
 

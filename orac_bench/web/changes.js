@@ -40,7 +40,7 @@ export function changes(told, refresh) {
     });
   const place = element(
     "section",
-    { class: "card" },
+    { class: "card", "aria-label": "Changes" },
     element("h2", {}, "Changes"),
     rows.length
       ? element("ul", { class: "list" }, rows)

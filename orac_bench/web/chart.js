@@ -3,15 +3,23 @@
 import { onColours } from "./appearance.js";
 import { announce, save } from "./copy.js";
 import { button, element } from "./dom.js";
+import { life as newLife } from "./life.js";
 import { whenBack } from "./loading.js";
 
 let library = null;
 
+/** Fetches the library while nothing else is done, so that the first chart need not wait for it. */
+export function fetchLibrary() {
+  fetched();
+}
+
 /**
  * A chart that `options(colours)` describes, drawn again when the colours or the width change. `label` is what is said
- * of it instead of the picture. `keys(event)` hears the keyboard while the chart has the focus.
+ * of it instead of the picture. `keys(event)` hears the keyboard while the chart has the focus. It lives until its place
+ * leaves the page, or `life` ends.
  */
-export function chart({ label, size = "middle", options, life, onReady = null, keys = null }) {
+export function chart({ label, size = "middle", options, life: outer, onReady = null, keys = null }) {
+  const life = newLife(outer);
   const place = element("div", { class: `chart ${size}`, role: "img", "aria-label": label });
   if (keys) {
     place.tabIndex = 0;
@@ -38,8 +46,12 @@ export function chart({ label, size = "middle", options, life, onReady = null, k
     life.onEnd(() => {
       watching.disconnect();
       made.instance.dispose();
+      made.instance = null;
     });
-    const watching = new ResizeObserver(() => place.clientWidth && made.instance.resize());
+    const watching = new ResizeObserver(() => {
+      if (!place.isConnected) life.end();
+      else if (place.clientWidth) made.instance.resize();
+    });
     watching.observe(place);
     onColours(redraw, life.signal);
     redraw();

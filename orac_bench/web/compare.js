@@ -2,6 +2,7 @@
 
 import { address, go, remember } from "./address.js";
 import { read } from "./api.js";
+import { caseName } from "./case_name.js";
 import { copyButton, saveButton } from "./copy.js";
 import { button, element, link, named } from "./dom.js";
 import { loaded } from "./loading.js";
@@ -19,6 +20,7 @@ export function show(place, where, life) {
   const asked = {
     base: where.query.get("base") ?? "",
     candidates: where.query.getAll("candidate").filter(Boolean),
+    paired: where.query.get("paired") === "1",
     changed: where.query.get("changed") === "1",
     across: where.query.get("across") === "1",
     metrics: where.query.getAll("metric"),
@@ -33,11 +35,12 @@ export function show(place, where, life) {
         candidate: next.candidates,
         metric: next.metrics,
         across: next.across ? "1" : "",
+        paired: asked.paired && !next.candidates.length ? "1" : "",
         changed: asked.changed ? "1" : "",
       }),
     );
   });
-  if (!asked.base || !asked.candidates.length) {
+  if (!asked.base || !(asked.candidates.length || asked.paired)) {
     content.append(
       element("p", { class: "empty" }, "Choose a base and at least one candidate: runs, or models of a run."),
     );
@@ -60,10 +63,12 @@ export function show(place, where, life) {
 function drawn(told, asked, life) {
   const several = Array.isArray(told.candidate);
   const candidates = several ? told.candidate : [told.candidate];
-  const models = told.cases.some((one) => one.candidate_model !== one.model);
+  const both = told.cases.some((one) => otherName(one) !== caseName(one));
   const cases = told.cases.filter((one) => !one.canary);
   const canaries = told.cases.filter((one) => one.canary);
-  const columns = columnsOf({ several, models });
+  const judged = cases.filter((one) => one.ratio !== null);
+  const common = judged.length > 1 ? judged[0].notes.filter((text) => judged.every((one) => one.notes.includes(text))) : [];
+  const columns = columnsOf({ several, both, common });
   const rows = element("div", { class: "content" });
   const wanted = () => byEffect(asked.changed ? cases.filter((one) => CHANGED.has(kind(one.verdict))) : cases);
   const redraw = () => {
@@ -103,6 +108,7 @@ function drawn(told, asked, life) {
   const name = `compare-${told.base}`.replace(/[^\w.-]+/g, "_");
   return [
     conditions(told, candidates, asked),
+    ...common.map((text) => element("p", { class: "quiet" }, `For all of them: ${text}.`)),
     ...canaries.map((one) =>
       element(
         "p",
@@ -148,7 +154,12 @@ function byEffect(cases) {
   return [...cases].sort((a, b) => size(b) - size(a));
 }
 
-function columnsOf({ several, models }) {
+/** How the candidate's case is called. */
+function otherName(one) {
+  return caseName({ model: one.candidate_model, variant: one.candidate_variant });
+}
+
+function columnsOf({ several, both, common }) {
   const value = (summary, unit) =>
     summary === null
       ? element("span", { class: "quiet" }, "no value")
@@ -169,11 +180,13 @@ function columnsOf({ several, models }) {
     {
       label: "Case",
       cell: (one) => [
-        link(address("case", one.case, { metric: one.metric }), named(one.model)),
-        models ? [" → ", named(one.candidate_model)] : null,
+        link(address("case", one.case, { metric: one.metric }), named(caseName(one))),
+        both
+          ? [" → ", link(address("case", one.candidate_case, { metric: one.metric }), named(otherName(one)))]
+          : null,
         element("small", {}, `${one.suite} · ${workload(one.workload)}`),
       ],
-      text: (one) => `${one.model}${models ? ` → ${one.candidate_model}` : ""} ${one.suite} ${workload(one.workload)}`,
+      text: (one) => `${caseName(one)}${both ? ` → ${otherName(one)}` : ""} ${one.suite} ${workload(one.workload)}`,
     },
     ...(several
       ? [{ label: "Candidate", cell: (one) => named(one.candidate_run), text: (one) => one.candidate_run }]
@@ -205,7 +218,7 @@ function columnsOf({ several, models }) {
     },
     {
       label: "Verdict",
-      cell: (one) => [verdict(one.verdict), needed(one), notesOf(one)],
+      cell: (one) => [verdict(one.verdict), needed(one), notesOf(one, common)],
       text: (one) => one.verdict,
       sort: (one) => one.verdict,
     },
@@ -218,16 +231,18 @@ function needed(one) {
     : element("small", {}, `${one.needed} more ${one.paired ? "blocks" : "rounds"} would probably decide`);
 }
 
-function notesOf(one) {
-  if (!one.notes.length) return null;
+/** The remarks on a comparison but for those that are said once for all. */
+function notesOf(one, common) {
+  const own = one.notes.filter((text) => !common.includes(text));
+  if (!own.length) return null;
   return element(
     "details",
     {},
-    element("summary", {}, element("small", {}, one.notes.length === 1 ? "1 remark" : `${one.notes.length} remarks`)),
+    element("summary", {}, element("small", {}, own.length === 1 ? "1 remark" : `${own.length} remarks`)),
     element(
       "ul",
       { class: "notes" },
-      one.notes.map((text) => element("li", {}, text)),
+      own.map((text) => element("li", {}, text)),
     ),
   );
 }

@@ -1,14 +1,14 @@
 // How the rounds of a result are drawn: each as a dot in its order, and the box of those that count. Pure.
 
 import { axis, faint, tooltip } from "./chart.js";
-import { digits, scale, written } from "./units.js";
+import { scale, written } from "./units.js";
 
 const KINDS = [
   { key: "counted", sign: "●", text: "counts", is: (one) => one.counted, symbol: "circle", size: 10 },
   {
     key: "warmup",
     sign: "△",
-    text: "warm-up",
+    text: "warm-up (at the edge: beyond it)",
     is: (one) => one.phase === "warmup" && one.status === "ok",
     symbol: "triangle",
     size: 9,
@@ -47,6 +47,11 @@ export function distributionOptions(colour, { result, key, about, summary }) {
   const unit = scale(summary?.median ?? values[0] ?? 1, about.unit);
   const up = (value) => (value === null || value === undefined ? null : value / unit.factor);
   const lowest = values.length ? up(Math.min(...values)) : 0;
+  const [least, most] = seen(rounds, key, up);
+  const within = (one) => {
+    const value = up(one.metrics[key]) ?? lowest;
+    return one.phase === "warmup" && most !== null ? Math.min(most, Math.max(least, value)) : value;
+  };
   const names = rounds.map((one) => `${one.phase === "warmup" ? "w" : ""}${one.index}`);
   const colours = { counted: colour.series[0], warmup: "transparent", excluded: "transparent", failed: "transparent" };
   const borders = { counted: colour.series[0], warmup: colour.strong, excluded: colour.unsure, failed: colour.bad };
@@ -67,7 +72,7 @@ export function distributionOptions(colour, { result, key, about, summary }) {
       scale: true,
       name: `${about.label}${unit.symbol ? ` (${unit.symbol})` : ""}`,
       nameTextStyle: { align: "left", color: colour.quiet },
-      axisLabel: { formatter: (value) => (Math.abs(value) >= 100 ? String(Math.round(value)) : digits(value)) },
+      axisLabel: { formatter: (value) => String(Number(value.toFixed(6))) },
     }),
     series: [
       ...KINDS.map((kind) => ({
@@ -81,7 +86,7 @@ export function distributionOptions(colour, { result, key, about, summary }) {
           borderColor: borders[kind.key],
           borderWidth: kind.key === "counted" ? 0 : 2,
         },
-        data: rounds.flatMap((one, at) => (kind.is(one) ? [{ value: [at, up(one.metrics[key]) ?? lowest], at }] : [])),
+        data: rounds.flatMap((one, at) => (kind.is(one) ? [{ value: [at, within(one)], at }] : [])),
         ...(kind.key === "counted" && summary
           ? { markLine: lines(colour, summary, up), markArea: area(colour, summary, up) }
           : {}),
@@ -99,6 +104,15 @@ export function distributionOptions(colour, { result, key, about, summary }) {
       },
     ],
   };
+}
+
+/** What warm-ups may not stretch: the least and the most of the measured rounds with some room; null without any. */
+function seen(rounds, key, up) {
+  const values = rounds.filter((one) => one.phase === "measure" && one.metrics[key] !== null).map((one) => one.metrics[key]);
+  if (!values.length) return [null, null];
+  const [low, high] = [Math.min(...values), Math.max(...values)].map(up);
+  const room = (high - low || Math.abs(high) || 1) * 0.15;
+  return [low - room, high + room];
 }
 
 function lines(colour, summary, up) {

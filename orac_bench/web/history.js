@@ -2,6 +2,7 @@
 
 import { address, go, remember } from "./address.js";
 import { read } from "./api.js";
+import { caseName } from "./case_name.js";
 import { changes } from "./changes.js";
 import { chart, imageButton } from "./chart.js";
 import { copyButton, saveButton } from "./copy.js";
@@ -45,12 +46,12 @@ export function show(place, where, life) {
 }
 
 function drawn(told, baselines, cases, chosen, life, refresh) {
-  document.title = `${told.model} ${told.suite} · ORAC Bench`;
+  document.title = `${caseName(told)} ${told.suite} · ORAC Bench`;
   const about = metric(told.metric);
   const heading = element(
     "div",
     {},
-    element("h1", {}, named(told.model)),
+    element("h1", {}, named(caseName(told))),
     element(
       "p",
       { class: "quiet" },
@@ -66,7 +67,7 @@ function drawn(told, baselines, cases, chosen, life, refresh) {
   const points = kept.length ? kept : told.points;
   const base = points.find((point) => point.run === baselines.find((one) => one.name === chosen.relative)?.run) ?? null;
   const range = { from: at(points, chosen.from) ?? 0, to: at(points, chosen.to) ?? points.length - 1 };
-  const label = `${about.label} of ${told.model} over ${points.length} runs. The same numbers are in the table below.`;
+  const label = `${about.label} of ${caseName(told)} over ${points.length} runs. The same numbers are in the table below.`;
   const places = points.map((point, index) => (chosen.by === "date" ? new Date(point.at).getTime() : index));
   const cursor = { at: points.length - 1 };
   let settling = null;
@@ -87,14 +88,17 @@ function drawn(told, baselines, cases, chosen, life, refresh) {
     });
   const made = chart({ label, size: "tall", options, life, onReady, keys });
   const rows = element("div");
-  const restRows = () => rows.replaceChildren(rowsTable(told, points.slice(range.from, range.to + 1)));
+  const restRows = () => {
+    const open = rows.querySelector("details")?.open;
+    rows.replaceChildren(rowsTable(told, points.slice(range.from, range.to + 1), { open }));
+  };
 
   const set = (key, value) => {
     chosen[key] = value;
-    remember({ [key]: value });
     if (key === "metric") {
       go(address("case", told.case, { metric: value, by: chosen.by === "date" ? "date" : "" }));
     } else {
+      remember({ [key]: value });
       refresh();
     }
   };

@@ -1,10 +1,11 @@
 // A run as it is measured: how far it is, its last values, the board's curves, and a way to end it.
 
 import { change as post, read } from "./api.js";
+import { caseName } from "./case_name.js";
 import { chart } from "./chart.js";
 import { announce } from "./copy.js";
 import { button, element, named } from "./dom.js";
-import { liveOptions } from "./live_chart.js";
+import { drawnOf, liveOptions } from "./live_chart.js";
 import { trouble } from "./loading.js";
 import { beat, onPulse } from "./pulse.js";
 import { over, status } from "./status.js";
@@ -27,13 +28,13 @@ export function follow(place, id, life, ended, moved = () => {}) {
     likely: null,
     cases: null,
     case: null,
-    done: 0,
-    number: 0,
     begun: null,
     last: [],
     readings: [],
     seen: 0,
   };
+  /** Of every case by its key what was told when it began, its rounds that count, and all that were measured. */
+  const known = new Map();
   const title = element("h2");
   const meter = element("progress", { max: 1, "aria-label": "Cases done" });
   const said = element("p", { "aria-live": "polite" });
@@ -111,12 +112,18 @@ export function follow(place, id, life, ended, moved = () => {}) {
     if (kind === "started")
       Object.assign(state, { status: "running", cases: told.cases ?? state.cases, begun: state.begun ?? told.at });
     if (kind === "case") {
-      Object.assign(state, { case: told, number: told.position + 1, done: told.position, round: 0 });
+      state.case = { ...told, counted: 0, measured: 0 };
+      known.set(told.case, state.case);
     }
     if (kind === "round") {
-      state.round = (state.round ?? 0) + (told.phase === "measure" && told.counted ? 1 : 0);
-      state.last.unshift({ ...told, of: state.case });
-      state.last.length = Math.min(state.last.length, MOST_ROUNDS);
+      state.case = known.get(told.case) ?? state.case;
+      if (state.case && told.phase === "measure") {
+        state.case.counted += told.counted ? 1 : 0;
+        state.case.measured += 1;
+      }
+      const again = (one) => one.case === told.case && one.phase === told.phase && one.index === told.index;
+      const before = state.last.filter((one) => !again(one));
+      state.last = [{ ...told, of: state.case }, ...before].slice(0, MOST_ROUNDS);
     }
     if (ENDS.includes(kind) || kind === "queued") state.status = kind;
     if (ENDS.includes(kind)) state.error = told.error;
@@ -150,18 +157,18 @@ export function follow(place, id, life, ended, moved = () => {}) {
   }
 
   function draw() {
-    curves.place.hidden = state.readings.length < 2;
+    const { hot, power } = drawnOf(state.readings);
+    curves.place.hidden = state.readings.length < 2 || !(hot || power);
     if (!curves.place.hidden) curves.redraw();
     const whole = state.cases ?? 0;
-    const within = state.case ? Math.min(1, (state.round ?? 0) / Math.max(1, state.case.planned)) : 0;
-    if (whole) meter.value = Math.min(1, (state.done + within) / whole);
+    const parts = [...known.values()].map((one) => Math.min(1, one.measured / Math.max(1, one.planned)));
+    if (whole) meter.value = Math.min(1, parts.reduce((sum, one) => sum + one, 0) / whole);
     const told = state.case;
     const shown = JSON.stringify([
       state.status,
       state.position,
       state.cases,
       told,
-      state.round,
       state.likely && clock(state.likely),
       state.begun && ago(state.begun),
       state.last.length && state.last[0].index,
@@ -175,7 +182,7 @@ export function follow(place, id, life, ended, moved = () => {}) {
       state.status === "queued" ? waits(state.position) : state.status === "running" ? "measured now" : "",
     );
     const text = told
-      ? `Case ${state.number}${whole ? ` of ${whole}` : ""}: `
+      ? `Case ${told.position}${whole ? ` of ${whole}` : ""}: `
       : state.status === "queued"
         ? "Queued."
         : "It begins …";
@@ -185,9 +192,9 @@ export function follow(place, id, life, ended, moved = () => {}) {
     ].join("");
     said.replaceChildren(
       text,
-      told ? named(told.model) : "",
+      told ? named(caseName(told)) : "",
       told
-        ? ` · ${told.suite} · ${workload(told.workload)} · round ${state.round ?? 0} of ${told.planned}${begun}`
+        ? ` · ${told.suite} · ${workload(told.workload)} · round ${told.counted} of ${told.planned}${begun}`
         : "",
     );
     rounds.replaceChildren(...state.last.map((one) => line(one)));
@@ -240,7 +247,7 @@ function line(one) {
       {},
       `${one.phase === "warmup" ? "warm-up" : "round"} ${one.index}`,
       " · ",
-      named(one.of?.model ?? ""),
+      named(one.of ? caseName(one.of) : ""),
       " ",
       element("small", {}, one.of?.suite ?? ""),
     ),

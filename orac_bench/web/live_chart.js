@@ -3,8 +3,8 @@
 import { axis, tooltip } from "./chart.js";
 import { digits } from "./units.js";
 
-/** The description of the chart of `readings`, each with `t_s` and its values by name. */
-export function liveOptions(colour, readings) {
+/** The names of the temperature and of the power in `readings`, undefined for what none of them tells. */
+export function drawnOf(readings) {
   const names = [...new Set(readings.flatMap((one) => Object.keys(one)))];
   const hot =
     names.find((name) => name === "temperature_celsius.tj") ??
@@ -12,6 +12,12 @@ export function liveOptions(colour, readings) {
   const power =
     names.find((name) => /^power_w\..*(VDD_IN|module)/i.test(name)) ??
     names.find((name) => name.startsWith("power_w."));
+  return { hot, power };
+}
+
+/** The description of the chart of `readings`, each with `t_s` and its values by name. One of `drawnOf` must be there. */
+export function liveOptions(colour, readings) {
+  const { hot, power } = drawnOf(readings);
   const lines = [
     { name: hot, label: "°C", colour: colour.series[1], type: "solid" },
     { name: power, label: "W", colour: colour.series[0], type: "dashed" },

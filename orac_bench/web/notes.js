@@ -21,7 +21,7 @@ export function notes({ written, label, run, case: key = null, refresh }) {
   );
   const place = element(
     "section",
-    { class: "card" },
+    { class: "card", "aria-label": "Notes" },
     element("h2", {}, "Notes"),
     lines.length
       ? element("ul", { class: "list" }, lines)

@@ -3,6 +3,7 @@
 import { address, remember } from "./address.js";
 import { read } from "./api.js";
 import { board } from "./board.js";
+import { caseName } from "./case_name.js";
 import { button, element, link, named, spoken } from "./dom.js";
 import { field } from "./form.js";
 import { loaded } from "./loading.js";
@@ -15,6 +16,9 @@ import { change, kind, shape, verdict } from "./verdict.js";
 import { direction, metric } from "./words.js";
 
 const WIDE = matchMedia("(min-width: 721px)");
+const STEADY = matchMedia("(max-width: 720px), (min-width: 1201px)");
+/** Rows that fill the screen; the others may come a frame later, where they move nothing that is there. */
+const SEEN = 16;
 const KINDS = { bad: "worse", unsure: "inconclusive", same: "same", good: "better" };
 
 /** Shows the overview. */
@@ -26,48 +30,77 @@ export function show(place, where, life) {
   const tiles = element("div");
   const content = element("div", { class: "content" });
   place.append(heading, tiles, content);
+  let shown = null;
   let measured = null;
+  let due = false;
 
-  const refresh = () => loaded(content, life, (signal) => read("/v1/overview", { signal }), drawn);
-  refresh();
+  loaded(content, life, (signal) => read("/v1/overview", { signal }), drawn);
   onPulse(({ answers, health }) => {
     if (!answers) return;
-    if (measured !== null && measured !== (health.measuring ?? "")) refresh();
+    due ||= measured !== null && measured !== (health.measuring ?? "");
     measured = health.measuring ?? "";
+    if (due) update();
   }, life.signal);
 
   function drawn(told) {
     if (!tiles.childElementCount) tiles.replaceWith(board(told.board, life));
     if (!told.cases.length) return empty();
-    const rest = element("div", { class: "content" });
-    const redraw = () => rest.replaceChildren(...results(told.cases, filters));
-    redraw();
-    const form = element("div", {}, controls(told.cases, filters, redraw));
-    learnModels(life.signal).then(
-      (more) => more && !life.signal.aborted && form.replaceChildren(controls(told.cases, filters, redraw)),
-    );
-    return [form, rest];
+    shown = list(told.cases, filters, life);
+    return shown.parts;
+  }
+
+  /** Takes what is new into what is there: who types a filter is not disturbed. Asked again where it does not come. */
+  async function update() {
+    try {
+      const told = await read("/v1/overview", { signal: life.signal });
+      due = false;
+      if (shown && told.cases.length) shown.take(told.cases);
+      else content.replaceChildren(...[drawn(told)].flat());
+    } catch {
+      // the pulse tells when the service is gone
+    }
   }
 }
 
-function controls(cases, filters, redraw) {
+/** The filters and the cases below them: its `parts`, and `take`, which shows other cases. */
+function list(cases, filters, life) {
+  const rest = element("div", { class: "content" });
+  const { form, offer } = controls(filters, () => redraw());
+  take(cases);
+  learnModels(life.signal).then((more) => {
+    if (!more || life.signal.aborted) return;
+    if (filters.quant || filters.size) take(cases);
+    else offer(cases);
+  });
+  return { parts: [form, rest], take };
+
+  function take(now) {
+    const first = !rest.childElementCount;
+    cases = now;
+    offer(cases);
+    redraw({ atOnce: first && STEADY.matches ? SEEN : Infinity });
+  }
+
+  function redraw({ atOnce = Infinity } = {}) {
+    const held = rest.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+    rest.replaceChildren(...results(cases, filters, atOnce));
+    if (held) rest.querySelector(`a[href="${CSS.escape(held)}"]`)?.focus({ preventScroll: true });
+  }
+}
+
+/** The filters' form, and `offer`, which lets it fit to what the cases have. What is chosen and typed stays. */
+function controls(filters, redraw) {
   const set = (key, value) => {
     filters[key] = value;
     remember({ [key]: value });
     redraw();
-    for (const one of chips.children) one.setAttribute("aria-pressed", String(one.dataset.kind === filters.verdict));
+    for (const one of chips) one.setAttribute("aria-pressed", String(one.dataset.kind === filters.verdict));
   };
-  const chips = element(
-    "div",
-    { class: "chips", role: "group", "aria-label": "By verdict" },
-    Object.entries(KINDS).map(([key, word]) => {
-      const count = cases.filter((one) => kind(one.verdict) === key).length;
-      const turn = () => set("verdict", filters.verdict === key ? "" : key);
-      return button([shape(key), `${count} ${word}`], turn, {
-        class: `chip ${key}`,
-        "data-kind": key,
-        "aria-pressed": String(filters.verdict === key),
-      });
+  const chips = Object.keys(KINDS).map((key) =>
+    button([shape(key), element("span")], () => set("verdict", filters.verdict === key ? "" : key), {
+      class: `chip ${key}`,
+      "data-kind": key,
+      "aria-pressed": String(filters.verdict === key),
     }),
   );
   const text = element("input", {
@@ -77,11 +110,14 @@ function controls(cases, filters, redraw) {
     placeholder: "Model",
     on: { input: () => set("text", text.value) },
   });
-  const options = (of) => [...new Set(cases.map(of).filter(Boolean))].sort();
-  return element(
+  const choices = CHOICES.map(({ key, label, of }) => {
+    const select = element("select", { id: `f-${key}`, on: { change: () => set(key, select.value) } });
+    return { key, of, select, place: field(`f-${key}`, label, select) };
+  });
+  const form = element(
     "form",
     { role: "search", "aria-label": "Filter the cases", on: { submit: (event) => event.preventDefault() } },
-    chips,
+    element("div", { class: "chips", role: "group", "aria-label": "By verdict" }, chips),
     element(
       "details",
       {
@@ -93,54 +129,61 @@ function controls(cases, filters, redraw) {
         "div",
         { class: "filters" },
         field("f-text", "Model", text),
-        chosen(
-          "suite",
-          "Suite",
-          options((one) => one.suite),
-        ),
-        chosen(
-          "quant",
-          "Quantisation",
-          options((one) => quantisation(one.model)),
-        ),
-        chosen(
-          "size",
-          "Size",
-          sizes().filter(([key]) => cases.some((one) => size(one.model) === key)),
-        ),
-        chosen(
-          "mode",
-          "Power mode",
-          options((one) => one.power_mode),
-        ),
-        chosen("since", "Measured", [
-          ["1", "today"],
-          ["7", "in 7 days"],
-          ["30", "in 30 days"],
-        ]),
+        choices.map((one) => one.place),
       ),
     ),
   );
+  return { form, offer };
 
-  function chosen(key, label, values) {
-    if (!values.length && !filters[key]) return null;
-    const pairs = values.map((value) => (Array.isArray(value) ? value : [value, value]));
-    const select = element(
-      "select",
-      { id: `f-${key}`, on: { change: () => set(key, select.value) } },
-      [["", "all"], ...pairs].map(([value, word]) =>
-        element("option", { value, selected: value === filters[key] }, word),
-      ),
-    );
-    return field(`f-${key}`, label, select);
+  function offer(cases) {
+    for (const chip of chips) {
+      const count = cases.filter((one) => kind(one.verdict) === chip.dataset.kind).length;
+      chip.lastChild.textContent = `${count} ${KINDS[chip.dataset.kind]}`;
+    }
+    for (const { key, of, select, place } of choices) {
+      const pairs = of(cases);
+      place.hidden = !pairs.length && !filters[key];
+      if (select.dataset.offers === JSON.stringify(pairs)) continue;
+      select.dataset.offers = JSON.stringify(pairs);
+      select.replaceChildren(
+        ...[["", "all"], ...pairs].map(([value, word]) =>
+          element("option", { value, selected: value === filters[key] }, word),
+        ),
+      );
+    }
   }
 }
 
-function results(cases, filters) {
+/** The values that `of` finds among the cases, each once, as pairs of value and word. */
+function found(cases, of) {
+  return [...new Set(cases.map(of).filter(Boolean))].sort().map((value) => [value, value]);
+}
+
+const CHOICES = [
+  { key: "suite", label: "Suite", of: (cases) => found(cases, (one) => one.suite) },
+  { key: "quant", label: "Quantisation", of: (cases) => found(cases, (one) => quantisation(one.model)) },
+  {
+    key: "size",
+    label: "Size",
+    of: (cases) => sizes().filter(([key]) => cases.some((one) => size(one.model) === key)),
+  },
+  { key: "mode", label: "Power mode", of: (cases) => found(cases, (one) => one.power_mode) },
+  {
+    key: "since",
+    label: "Measured",
+    of: () => [
+      ["1", "today"],
+      ["7", "in 7 days"],
+      ["30", "in 30 days"],
+    ],
+  },
+];
+
+function results(cases, filters, atOnce) {
   const since = filters.since ? Date.now() - Number(filters.since) * 86_400_000 : null;
   const wanted = cases.filter(
     (one) =>
-      one.model.toLowerCase().includes(filters.text.trim().toLowerCase()) &&
+      caseName(one).toLowerCase().includes(filters.text.trim().toLowerCase()) &&
       (!filters.suite || one.suite === filters.suite) &&
       (!filters.verdict || kind(one.verdict) === filters.verdict) &&
       (!filters.quant || quantisation(one.model) === filters.quant) &&
@@ -161,6 +204,8 @@ function results(cases, filters) {
       columns: COLUMNS,
       rows: wanted,
       rowAttributes: (one) => ({ class: `case ${kind(one.verdict)}` }),
+      look: "steady",
+      atOnce,
     }),
   ];
 }
@@ -169,7 +214,7 @@ const COLUMNS = [
   {
     label: "Model",
     cell: (one) => [
-      link(address("case", one.case, { metric: one.metric }), named(one.model)),
+      link(address("case", one.case, { metric: one.metric }), named(caseName(one))),
       element("small", {}, `${one.suite} · ${workload(one.workload)}`),
     ],
   },

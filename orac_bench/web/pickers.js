@@ -21,6 +21,7 @@ export async function pickers(place, asked, life, chosen) {
   }
   if (life.signal.aborted) return;
   const measured = runs.filter((one) => !["queued", "running"].includes(one.status));
+  const whole = measured.filter((one) => ["done", "failed"].includes(one.status));
   const list = element(
     "datalist",
     { id: "c-runs" },
@@ -29,7 +30,7 @@ export async function pickers(place, asked, life, chosen) {
       element("option", { value: one.id }, `${moment(one.started)} ${one.note ?? ""} ${one.models.length} models`),
     ),
   );
-  const base = side("c-base", "Base", asked.base || baselines[0]?.name || measured[1]?.id || "", measured, baselines);
+  const base = side("c-base", "Base", asked.base || baselines[0]?.name || whole[1]?.id || "", measured, baselines);
   const candidates = element("div", { class: "content" });
   const add = (value) => {
     const number = candidates.childElementCount;
@@ -39,7 +40,7 @@ export async function pickers(place, asked, life, chosen) {
     more.disabled = candidates.childElementCount >= MOST;
   };
   const more = button("Another candidate", () => add(""));
-  for (const one of asked.candidates.length ? asked.candidates : [measured[0]?.id ?? ""]) add(one);
+  for (const one of asked.candidates.length ? asked.candidates : [asked.paired ? "" : (whole.find((one) => one.id !== asked.base)?.id ?? "")]) add(one);
   const wanted = element(
     "select",
     { id: "c-metric" },
@@ -72,7 +73,7 @@ export async function pickers(place, asked, life, chosen) {
       element(
         "div",
         { class: "filters" },
-        element("div", { class: "field" }, element("label", { for: "c-metric" }, "Metrics"), wanted),
+        element("div", { class: "field roomy" }, element("label", { for: "c-metric" }, "Metrics"), wanted),
         element("label", { class: "check" }, across, "also under different conditions"),
       ),
       element("div", { class: "actions" }, element("button", { class: "primary" }, "Compare"), more),

@@ -7,25 +7,31 @@ import { ago, interval, moment, written } from "./units.js";
 
 const MOST_ROWS = 100;
 
-/** The table of `points`, newest first; the oldest of very many are left out, and it says so. */
-export function rowsTable(told, points) {
+/**
+ * The table of `points`, newest first, made when it is opened: a few are open at once, or where `open` says so. The
+ * oldest of very many are left out, and it says so.
+ */
+export function rowsTable(told, points, { open = false } = {}) {
   const rows = [...points].reverse();
-  const made = table({
-    caption: `The runs shown, newest first`,
-    columns: columns(told),
-    rows: rows.slice(0, MOST_ROWS),
-    hideCaption: true,
-  });
   const rest = rows.length - MOST_ROWS;
-  return element(
+  const place = element("div", { class: "content" });
+  const made = element(
     "details",
-    { open: rows.length <= 20 },
+    { open: open || rows.length <= 20 },
     element("summary", {}, `${rows.length} runs as a table`),
-    made,
-    rest > 0
-      ? element("p", { class: "quiet" }, `${rest} older ones are left out here; zoom in, or take the CSV.`)
-      : null,
+    place,
   );
+  if (made.open) fill();
+  else made.addEventListener("toggle", fill, { once: true });
+  return made;
+
+  function fill() {
+    place.replaceChildren(
+      table({ caption: "The runs shown, newest first", columns: columns(told), rows: rows.slice(0, MOST_ROWS) }),
+    );
+    if (rest > 0)
+      place.append(element("p", { class: "quiet" }, `${rest} older ones are left out here; zoom in, or take the CSV.`));
+  }
 }
 
 /** The newest of them, and how many there are. */

@@ -59,8 +59,8 @@ export function promptBox(place, models, where, life, done) {
         ),
       ),
     );
-    if (usable.length) place.replaceChildren(form);
-    else place.replaceChildren();
+    if (!usable.length) place.replaceChildren();
+    else if (!form.isConnected) place.replaceChildren(form);
   }
 
   async function submit(event) {

@@ -1,6 +1,7 @@
 // The results of a run: a line a case, medians with their intervals, headlines standing out; and the run as a file.
 
 import { readText } from "./api.js";
+import { caseName } from "./case_name.js";
 import { announce } from "./copy.js";
 import { button, element, named } from "./dom.js";
 import { over, status } from "./status.js";
@@ -24,7 +25,7 @@ export function resultsTable(results, choose) {
     {
       label: "Case",
       cell: (one) => [
-        choose ? button(named(one.case.model), () => choose(one), { class: "row" }) : named(one.case.model),
+        choose ? button(named(nameOf(one)), () => choose(one), { class: "row" }) : named(nameOf(one)),
         element("small", {}, `${one.case.suite} · ${workload(one.case.workload)}`),
       ],
     },
@@ -48,6 +49,10 @@ export function resultsTable(results, choose) {
     { label: "On GPU", kind: "number", cell: (one) => share(one.offload_ratio), narrow: false },
   ];
   return table({ caption: "Results", columns, rows: results, rowAttributes: (one) => ({ "data-case": one.case.key }) });
+}
+
+function nameOf(result) {
+  return caseName({ model: result.case.model, variant: result.variant });
 }
 
 /** A metric of a result with its interval; headlines stand out. */

@@ -2,6 +2,7 @@
 
 import { address, remember } from "./address.js";
 import { read } from "./api.js";
+import { caseName } from "./case_name.js";
 import { chart, imageButton } from "./chart.js";
 import { distributionOptions, signs } from "./distribution.js";
 import { button, element, link, named } from "./dom.js";
@@ -53,7 +54,7 @@ function drawn(told, result, wanted, life) {
           "h2",
           {},
           "Every round of ",
-          named(result.case.model),
+          named(caseName({ model: result.case.model, variant: result.variant })),
           ` · ${result.case.suite} · ${workload(result.case.workload)}`,
         ),
         element(

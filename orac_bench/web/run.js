@@ -108,6 +108,7 @@ function live(told, life, refresh) {
 
 function head(told, refresh) {
   const run = told.run;
+  const paired = over(run.status) && told.results.some((one) => one.pair);
   const took = run.ended ? span((new Date(run.ended) - new Date(run.started)) / 1000) : "not over yet";
   const place = element(
     "div",
@@ -127,7 +128,8 @@ function head(told, refresh) {
     element(
       "div",
       { class: "actions" },
-      over(run.status) ? link(address("compare", null, { base: `${run.id}`, candidate: [] }), "Compare with …") : null,
+      paired ? link(address("compare", null, { base: run.id, paired: "1" }), "Compare its two sides") : null,
+      over(run.status) ? link(address("compare", null, { base: run.id }), "Compare with …") : null,
       over(run.status) ? button("Make it a baseline", ask) : null,
     ),
   );

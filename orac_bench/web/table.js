@@ -5,7 +5,7 @@ import { button, element } from "./dom.js";
 /**
  * A table of `rows`. A column has a `label`, `cell(row)` (nodes or text), `text(row)` for copies where that differs,
  * `sort(row)` where it can be sorted, `kind` ("number") and `narrow: false` where a phone leaves it out.
- * `sorted` is {column, down}; `onSort` hears of a change.
+ * `sorted` is {column, down}; `onSort` hears of a change. Of many rows `atOnce` are there at once, the rest a frame later.
  */
 export function table({
   caption,
@@ -15,18 +15,20 @@ export function table({
   onSort = null,
   rowAttributes = () => ({}),
   hideCaption = true,
+  look = null,
+  atOnce = Infinity,
 }) {
   const body = element("tbody", { role: "rowgroup" });
   const heads = columns.map((column, at) => head(column, at));
   const made = element(
     "table",
-    { role: "table" },
+    { role: "table", class: look },
     element("caption", { class: hideCaption ? "spoken" : null }, caption),
     element("thead", { role: "rowgroup" }, element("tr", { role: "row" }, heads)),
     body,
   );
   let order = sorted;
-  fill();
+  fill(atOnce);
   return made;
 
   function head(column, at) {
@@ -40,8 +42,14 @@ export function table({
     return element("th", attributes, button(column.label, turn, { class: "sort" }));
   }
 
-  function fill() {
-    body.replaceChildren(...inOrder(columns, rows, order).map((row) => line(row)));
+  function fill(most = Infinity) {
+    const all = inOrder(columns, rows, order);
+    const first = all.slice(0, most).map((row) => line(row));
+    body.replaceChildren(...first);
+    if (first.length < all.length) {
+      const rest = () => body.lastChild === first.at(-1) && body.append(...all.slice(most).map((row) => line(row)));
+      requestAnimationFrame(() => setTimeout(rest));
+    }
     heads.forEach((one, at) => {
       if (order?.column === at) one.setAttribute("aria-sort", order.down ? "descending" : "ascending");
       else one.removeAttribute("aria-sort");

@@ -1,6 +1,7 @@
 // Speed against energy against memory, a dot a model of a run, and the front that no other dot beats.
 
 import { read } from "./api.js";
+import { caseName } from "./case_name.js";
 import { chart, imageButton, tooltip, axis } from "./chart.js";
 import { element, named, shortened } from "./dom.js";
 import { front } from "./front.js";
@@ -26,18 +27,19 @@ export function tradeoff(sides, life) {
   return element("section", { class: "card", "aria-label": "Trade-off" }, element("h2", {}, "What speed costs"), place);
 }
 
-/** A dot a model: its decode suite, else whichever case has both numbers. */
+/** A dot a model, or a variant of one: its decode suite, else whichever case has both numbers. */
 function dots({ run, results }) {
   const found = new Map();
+  const name = (one) => caseName({ model: one.case.model, variant: one.variant });
   for (const one of results) {
     const [speed, energy] = [one.summary[SPEED], one.summary[ENERGY]];
-    if (!speed || (found.has(one.case.model) && one.case.suite !== "decode")) continue;
+    if (!speed || (found.has(name(one)) && one.case.suite !== "decode")) continue;
     const memory = MEMORIES.map(
-      (key) => results.find((other) => other.case.model === one.case.model && other.summary[key])?.summary[key],
+      (key) => results.find((other) => name(other) === name(one) && other.summary[key])?.summary[key],
     ).find(Boolean);
-    found.set(one.case.model, {
+    found.set(name(one), {
       run: run.id,
-      model: one.case.model,
+      model: name(one),
       speed,
       energy: energy ?? null,
       memory: memory ?? null,
@@ -155,7 +157,7 @@ function options(colour, known, best, runs) {
       scale: true,
       name: "J/token",
       nameTextStyle: { align: "left", color: colour.quiet },
-      axisLabel: { formatter: (value) => digits(value) },
+      axisLabel: { formatter: (value) => String(Number(digits(value))) },
     }),
     series: [
       {
