@@ -2,7 +2,7 @@
 # system-wide. More than a few lines live in scripts/.
 
 .DEFAULT_GOAL := help
-.PHONY: help bench serve test fuzz check performance lock locks-check
+.PHONY: help bench serve test fuzz mutants check performance screenshots container-test lock locks-check
 PYTHON := .venv/bin/python
 
 help: ## this list
@@ -26,6 +26,10 @@ fuzz: ## thousands of calls to every address of the service, each answer held ag
 	@sh scripts/venv.sh dev
 	@FUZZ_EXAMPLES=500 $(PYTHON) -m pytest tests/test_api_described.py
 
+mutants: ## small mistakes put into the pure files, one at a time: which no test notices; FILES='units.py' chooses
+	@sh scripts/venv.sh dev
+	@$(PYTHON) -m tests.mutation $(FILES)
+
 check: ## format, lint, types
 	@sh scripts/venv.sh dev
 	@sh scripts/check.sh
@@ -34,6 +38,13 @@ performance: ## every number that ORAC promises about itself, measured here, bes
 	@sh scripts/venv.sh dev
 	@$(PYTHON) scripts/prepare.py
 	@$(PYTHON) -m pytest tests/performance -s --numbers docs/numbers.md $(ARGS)
+
+screenshots: ## the pictures of the dashboard in docs/pictures, from a made-up store (needs chromium)
+	@sh scripts/venv.sh dev
+	@$(PYTHON) -m tests.browser.screenshots docs/pictures $(ARGS)
+
+container-test: ## the container, built and run on a stand-in for the board (root; ARGS=--with-tests: make test in it)
+	@sh scripts/container_test.sh $(ARGS)
 
 lock: ## pin the newest requirements with their hashes (needs uv)
 	@sh scripts/lock.sh

@@ -1,0 +1,152 @@
+"""What an open page does when its service is slow, wrong, closed to it or gone: it says so and comes back."""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from tests.browser.views import NAMES, addresses, settled
+from tests.service import Service, running_service
+
+WHOLE = {
+    "overview": "**/v1/overview",
+    "models": "**/v1/models",
+    "benchmark": "**/v1/models",
+    "runs": "**/v1/runs?*",
+    "run": "**/v1/runs/*-bad0",
+    "history": "**/v1/history?*",
+    "compare": "**/v1/compare?*",
+}
+"""What each view cannot be without."""
+TROUBLES = ("Failed to load resource", "SyntaxError", "is not valid JSON", "EventSource")
+
+
+@pytest.fixture
+def faulty(expected: list[str]) -> None:
+    """The browser's own words for what these tests bring about."""
+    expected.extend(TROUBLES)
+
+
+@pytest.mark.usefixtures("faulty")
+@pytest.mark.parametrize("name", NAMES)
+def test_a_view_whose_answer_fails_says_so_and_recovers(page: Page, filled: Service, name: str) -> None:
+    answers = iter(
+        [
+            {"status": 500, "json": {"title": "It broke", "detail": "A disk is full.", "next": "Make room."}},
+            {"status": 503, "body": "<h1>503</h1>", "content_type": "text/html"},
+            {"status": 200, "body": '{"cases": [', "content_type": "application/json"},
+        ]
+    )
+
+    def answer(route: Route) -> None:
+        told = next(answers, None)
+        route.continue_() if told is None else route.fulfill(**told)  # type: ignore[arg-type]
+
+    page.route(WHOLE[name], answer)
+    page.goto(addresses(filled)[name])
+    trouble = page.locator("main .trouble")
+    expect(trouble).to_contain_text("It broke. A disk is full.")
+    expect(trouble).to_contain_text("Make room.")
+    trouble.get_by_role("button", name="Try again").click()
+    expect(trouble).to_contain_text("The service answered 503.")
+    trouble.get_by_role("button", name="Try again").click()
+    expect(trouble).to_contain_text("cannot be read")
+    trouble.get_by_role("button", name="Try again").click()
+    expect(trouble).to_have_count(0)
+    settled(page)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_view_that_waits_says_that_it_loads(page: Page, filled: Service, name: str) -> None:
+    held: list[Route] = []
+    page.route(WHOLE[name], lambda route: held.append(route))
+    with page.expect_request(WHOLE[name]):
+        page.goto(addresses(filled)[name])
+    expect(page.locator("main")).to_contain_text("Loading …")
+    expect(page.locator("main [aria-busy=true]").first).to_be_attached()
+    assert held
+    for route in held:
+        route.continue_()
+    settled(page)
+    expect(page.locator("main")).not_to_contain_text("Loading …")
+
+
+@pytest.mark.usefixtures("faulty")
+def test_a_page_asks_for_the_token_once_and_says_when_it_is_wrong(page: Page, guarded: Service) -> None:
+    page.goto(f"{guarded.url}/#/models")
+    page.get_by_role("button", name="Load pythia-70m").click()
+    dialog = page.get_by_role("dialog", name="This needs the token")
+    expect(dialog).not_to_contain_text("not right")
+    dialog.get_by_label("Token").fill("guessed")
+    dialog.get_by_role("button", name="Go on").click()
+    expect(dialog.get_by_role("alert")).to_have_text("That token was not right.")
+    dialog.get_by_label("Token").fill("sesame")
+    page.keyboard.press("Enter")
+    row = page.locator("tr[data-model='pythia-70m']")
+    expect(row).to_contain_text("Loaded in")
+    row.get_by_role("button", name="Unload").click()
+    expect(row).to_contain_text("Unloaded in")
+    expect(dialog).to_have_count(0)
+    # and who gives none is told what to do
+    page.evaluate("() => sessionStorage.clear()")
+    row.get_by_role("button", name="Load").click()
+    dialog.get_by_role("button", name="Cancel").click()
+    expect(row.get_by_role("alert")).to_contain_text("ORAC_TOKEN")
+
+
+@pytest.fixture(scope="module")
+def guarded(
+    tmp_path_factory: pytest.TempPathFactory, tiny_models: Path, ollama_binary: Path, board: Mapping[str, str]
+) -> Iterator[Service]:
+    """A service that must be given the token `sesame`."""
+    folder = tmp_path_factory.mktemp("guarded")
+    with running_service(folder, models=tiny_models, ollama=ollama_binary, ORAC_TOKEN="sesame", **board) as service:
+        service.ready()
+        yield service
+
+
+@pytest.mark.usefixtures("faulty")
+def test_a_service_that_was_killed_is_missed_and_its_run_goes_on_without_doubles(
+    page: Page, tmp_path: Path, tiny_models: Path, ollama_binary: Path, board: Mapping[str, str]
+) -> None:
+    page.add_init_script(KEEPS_WHAT_IS_SAID)
+    with running_service(tmp_path, models=tiny_models, ollama=ollama_binary, **board) as service:
+        service.ready()
+        wish = {"models": ["pythia-70m"], "suites": ["first_token"], "rounds": 30, "warmup": 0}
+        run = service.post("/v1/runs", wish).json["id"]
+        page.goto(f"{service.url}/#/run/{run}")
+        live = page.get_by_role("region", name="Live")
+        expect(live).to_contain_text(re.compile(r"Case 1 of 1: .* round [1-9]\d* of 30"), timeout=90_000)
+        service.end(signal.SIGKILL)
+        expect(page.locator("#banner")).to_contain_text("The service does not answer.")
+        expect(page.locator("#state")).to_have_text("no answer")
+        expect(live).to_contain_text("what follows is told when it is back")
+    with running_service(tmp_path, models=tiny_models, ollama=ollama_binary, port=service.port, **board) as back:
+        expect(page.locator("#banner")).not_to_contain_text("does not answer")
+        expect(page.locator("main h1 + p [data-status=done]")).to_be_visible(timeout=180_000)
+        expect(page.get_by_role("region", name="Rounds")).to_contain_text("20 of 30")
+        assert back.get(f"/v1/runs/{run}").json["results"][0]["done"] == 30
+    # its case began anew, once, and every round of it was counted once
+    counts = page.evaluate("() => window.said")
+    assert [before > after for before, after in pairwise(counts)].count(True) == 1
+    assert max(counts) == counts[-1] == 30
+    assert page.evaluate("() => window.doubled") == []
+
+
+KEEPS_WHAT_IS_SAID = """
+window.said = [];
+window.doubled = [];
+new MutationObserver(() => {
+    const found = /round (\\d+) of/.exec(document.querySelector(".live p[aria-live]")?.textContent ?? "");
+    if (found && window.said.at(-1) !== Number(found[1])) window.said.push(Number(found[1]));
+    const rounds = [...document.querySelectorAll(".live li > span:first-child")].map((one) => one.textContent);
+    if (new Set(rounds).size < rounds.length) window.doubled.push(rounds);
+}).observe(document, { subtree: true, childList: true, characterData: true });
+"""
+"""How many rounds the page has said to be done, one after the other, and lists that had a round twice."""

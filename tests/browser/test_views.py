@@ -1,0 +1,89 @@
+"""Every view on a store of 1,000 runs: fit for all eyes in both themes, whole on a phone, still while it is updated."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import OpenPage
+from tests.browser.views import NAMES, opened
+from tests.service import Service
+
+VENDOR = Path(__file__).parent / "vendor"
+AXE = gzip.decompress((VENDOR / "axe.min.js.gz").read_bytes()).decode()
+JUDGED = """async () => (await axe.run(document, {
+  runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+})).violations.map((one) => `${one.id}: ${one.help}: ${one.nodes.map((node) => node.target.join(" ")).join(" | ")}`)"""
+SHIFTS = """() => {
+  window.shifts = [];
+  const told = (one) => `${one.value} ${one.sources.map((from) => from.node?.outerHTML?.slice(0, 120)).join(" | ")}`;
+  new PerformanceObserver((list) => window.shifts.push(...list.getEntries().map(told)))
+    .observe({ type: "layout-shift", buffered: false });
+}"""
+WIDER = """() => {
+  const cut = (at) => at && (getComputedStyle(at).overflowX !== "visible" || cut(at.parentElement));
+  return [...document.querySelectorAll("body *:not(.spoken, .skip, .spoken *)")]
+    .filter((one) => {
+      const { width, left, right } = one.getBoundingClientRect();
+      return width && (right > innerWidth + 1 || left < -1) && !cut(one.parentElement);
+    })
+    .map((one) => one.outerHTML.slice(0, 160));
+}"""
+COVERED = """() => [...document.querySelectorAll("main :is(a, button, input, select, textarea, summary)")]
+  .filter((one) => one.checkVisibility())
+  .filter((one) => {
+    one.scrollIntoView({ block: "center", inline: "center", behavior: "instant" });
+    const { left, top, width, height } = one.getClientRects()[0];
+    const hit = document.elementFromPoint(left + width / 2, top + height / 2);
+    return !hit || !(one.contains(hit) || hit.contains(one) || one.labels?.[0]?.contains(hit));
+  })
+  .map((one) => one.outerHTML.slice(0, 160))"""
+PHONE = {"viewport": {"width": 360, "height": 740}, "device_scale_factor": 2, "is_mobile": True, "has_touch": True}
+
+
+def test_the_judge_of_accessibility_is_what_its_manifest_says() -> None:
+    (entry,) = json.loads((VENDOR / "manifest.json").read_text())
+    packed = (VENDOR / entry["file"]).read_bytes()
+    assert (entry["name"], entry["version"], entry["licence"]) == ("axe-core", "4.14.1", "MPL-2.0")
+    assert hashlib.sha256(packed).hexdigest() == entry["compressed_sha256"]
+    assert hashlib.sha256(AXE.encode()).hexdigest() == entry["sha256"]
+    assert {path.name for path in VENDOR.iterdir()} == {"manifest.json", entry["file"], *entry["licence_files"]}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_view_has_no_barrier_in_either_theme(page: Page, filled: Service, name: str) -> None:
+    opened(page, filled, name)
+    page.evaluate(AXE)
+    light = page.evaluate(JUDGED)
+    page.emulate_media(color_scheme="dark")
+    dark = page.evaluate(JUDGED)
+    assert {"light": light, "dark": dark} == {"light": [], "dark": []}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_view_fits_on_a_phone_and_all_of_it_is_reached(open_page: OpenPage, filled: Service, name: str) -> None:
+    page = open_page(**PHONE)
+    opened(page, filled, name)
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    assert page.evaluate(WIDER) == []
+    assert page.evaluate(COVERED) == []
+    for link in page.get_by_role("navigation").get_by_role("link").all():
+        expect(link).to_be_in_viewport(ratio=1)
+        box = link.bounding_box()
+        assert box is not None
+        assert box["height"] >= 44  # as much as a thumb needs
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_moves_when_a_view_is_updated(page: Page, filled: Service, name: str) -> None:
+    opened(page, filled, name)
+    page.evaluate(SHIFTS)
+    for _ in range(2):  # what follows the first answer has come when the second one comes, 2 s later
+        with page.expect_response("**/v1/health"):
+            pass
+    assert page.evaluate("shifts") == []
