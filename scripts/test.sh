@@ -1,7 +1,7 @@
 #!/bin/sh
 # The whole test suite with what it needs: both virtual environments, two real Ollamas, the checks, every test on this
 # Python, and those that drive no Ollama once more with the requirements of Python 3.10, but for the long one that
-# holds every answer of the service against its description.
+# holds every answer of the service against its description. What fails most often comes first.
 #
 # ORAC_CACHE keeps the Ollamas from run to run (default: orac-bench in XDG_CACHE_HOME, or in ~/.cache); it may be
 # deleted at any time. ORAC_TEST_OLLAMA and ORAC_TEST_OLLAMA_NEWER name others instead of building them.
@@ -9,9 +9,22 @@ set -eu
 cd "$(dirname "$0")/.."
 cache=${ORAC_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/orac-bench}
 
+quick() { # with a Python: the tests that drive no Ollama, each file's in one process of two
+    python=$1
+    shift
+    "$python" -m pytest tests "$@" --ignore=tests/performance --ignore=tests/container -m "not real" \
+        --numprocesses=2 --dist=loadfile --no-loadscope-reorder
+}
+
 sh scripts/venv.sh dev
 sh scripts/check.sh
 
+echo "== every test on $(.venv/bin/python --version), newest requirements: first those that drive no Ollama, two at a time"
+quick .venv/bin/python
+
+if [ -n "${ORAC_TEST_OLLAMA:-}" ] && [ -n "${ORAC_TEST_OLLAMA_NEWER:-}" ]; then
+    echo "== no Ollama is built with Go: the tests drive $ORAC_TEST_OLLAMA and $ORAC_TEST_OLLAMA_NEWER"
+fi
 if [ -z "${ORAC_TEST_OLLAMA:-}" ]; then
     export ORAC_TEST_OLLAMA="$cache/ollama-0.11.4"
     .venv/bin/python scripts/build_ollama.py --version 0.11.4 --to "$ORAC_TEST_OLLAMA"
@@ -20,9 +33,8 @@ if [ -z "${ORAC_TEST_OLLAMA_NEWER:-}" ]; then
     export ORAC_TEST_OLLAMA_NEWER="$cache/ollama-0.20.7"
     .venv/bin/python scripts/build_ollama.py --version 0.20.7 --headers "$cache/headers" --to "$ORAC_TEST_OLLAMA_NEWER"
 fi
-
-echo "== every test on $(.venv/bin/python --version), newest requirements"
-.venv/bin/python -m pytest tests --ignore=tests/performance
+echo "== those that drive a real one, one at a time, as it wants both cores"
+.venv/bin/python -m pytest tests --ignore=tests/performance --ignore=tests/container -m real
 
 echo "== every branch of stats/ is taken by its tests"
 .venv/bin/python -m coverage run --branch --source=orac_bench/stats --data-file=.venv/coverage -m pytest -q \
@@ -30,6 +42,10 @@ echo "== every branch of stats/ is taken by its tests"
     tests/test_summary.py tests/test_simulation.py
 .venv/bin/python -m coverage report --data-file=.venv/coverage --fail-under=100
 
+if .venv/bin/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 10))'; then
+    echo "== that was Python 3.10 with its requirements: there is no other round"
+    exit
+fi
 PYTHON=$(sh scripts/python310.sh) sh scripts/venv.sh py310
 echo "== the tests that drive no Ollama, on $(.venv-py310/bin/python --version) with the requirements of Python 3.10"
-.venv-py310/bin/python -m pytest tests --ignore=tests/performance --ignore=tests/test_api_described.py -m "not real"
+quick .venv-py310/bin/python --ignore=tests/test_api_described.py

@@ -122,7 +122,7 @@ def test_two_measurements_at_once_run_one_after_the_other(machine: Machine) -> N
             assert first.ends() == 0
             assert second.ends() == 0
     holder = first.process.pid
-    assert f"waiting: this machine is measuring already: orac, started by orac (process {holder})" in second.shown
+    assert f"waiting: this machine is measuring already: a run of `orac bench` (process {holder})" in second.shown
     (of_first,), (of_second,) = machine.results("latest~1"), machine.results("latest")
     assert (of_first.case.model, of_second.case.model) == ("phi-2", "pythia-70m")
     assert of_first.ended is not None
@@ -191,7 +191,7 @@ def test_an_ollama_that_is_killed_in_mid_stream_costs_that_round_only(machine: M
     assert failed.failure is not None
     assert failed.failure.message.startswith("Ollama closed the connection before its answer was complete.")
     assert result.failure is not None
-    assert result.failure.message == f"1 rounds failed. The first: {failed.failure.message}"
+    assert result.failure.message == f"1 round failed. The first: {failed.failure.message}"
     assert (result.done, result.summary["e2e_s"].n) == (11, 11)
     assert machine.run()[1] is Status.FAILED
     assert nothing_left(machine)

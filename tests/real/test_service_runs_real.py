@@ -185,6 +185,16 @@ def test_what_was_loaded_before_a_run_is_loaded_again_after_it(service: Service,
     service.post("/v1/models/tinyllama/unload")
 
 
+def test_who_comes_when_a_run_is_just_over_is_let_in_as_soon_as_it_has_tidied_up(service: Service) -> None:
+    assert service.post("/v1/models/tinyllama/load").status == 200
+    run = asked(service, QUICK, "phi-2")
+    assert [event["event"] for event in service.events("GET", f"/v1/runs/{run}/events")][-1] == "done"
+    answer = service.post("/v1/prompt", {"model": "tinyllama", "prompt": "Once", "options": {"num_predict": 2}})
+    assert answer.status == 200, answer.body
+    assert loaded(service) == ["tinyllama-1.1b"]
+    service.post("/v1/models/tinyllama/unload")
+
+
 def test_a_waiting_benchmark_answers_with_each_models_time_and_words(service: Service, store: Store) -> None:
     assert service.post("/v1/models/tinyllama/load").status == 200
     wish = {"models": ["phi-2", "pythia-70m"], "prompt": "Once upon a time", "rounds": 2, "output_tokens": 8}
