@@ -13,7 +13,8 @@ from orac_bench.ollama.server import Server, supervise
 from orac_bench.settings import Settings, read_settings
 
 NEWER = "0.20.7"
-_SCRUBBED = ("ORAC_", "OLLAMA_")
+_SCRUBBED = ("ORAC_", "OLLAMA_", "PYTEST_XDIST_")
+"""The last so that a `pytest benchmarks/` that a test starts does not take itself for one of several workers."""
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -92,7 +93,10 @@ def _program(places: tuple[str | Path | None, ...], advice: str) -> Path:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """How many tests only a board can run."""
+    """How many tests only a board can run, and how many a browser."""
     waiting = [report for report in terminalreporter.stats.get("skipped", []) if "test_jetson.py" in report.nodeid]
     if waiting:
         terminalreporter.write_line(f"{len(waiting)} tests need a Jetson and were skipped.")
+    without = [report for report in terminalreporter.stats.get("skipped", []) if "tests/browser/" in report.nodeid]
+    if without:
+        terminalreporter.write_line(f"{len(without)} tests need a browser and were skipped.")

@@ -33,6 +33,9 @@ class Events:
     def block_started(self, case: Case, point: Point, kept: Sequence[Round]) -> None:
         self.told.append(f"{case.name} {case.suite} block {point.block}, {point.warmup} + {point.share}")
 
+    def case_passed_over(self) -> None:
+        self.told.append("passed over")
+
     def round_kept(self, case: Case, round: Round) -> None:
         self.told.append(f"{round.phase.value} {round.index} {round.status.value}")
 

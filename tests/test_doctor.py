@@ -28,6 +28,7 @@ def settings(tmp_path):
             "ORAC_HOME": str(tmp_path / "home"),
             "ORAC_MODELS_DIR": str(folder),
             "ORAC_OLLAMA_BIN": str(program),
+            "ORAC_SYSFS_ROOT": str(tmp_path / "machine"),  # where the tests run may be a container
             **changes,
         }
         return read_settings(environ, folder=tmp_path), environ
@@ -101,6 +102,14 @@ def test_a_misspelt_setting_is_found(settings):
 def test_a_home_that_cannot_be_written_is_missing(settings, tmp_path):
     (tmp_path / "file").write_text("")
     assert checks(settings(ORAC_HOME=str(tmp_path / "file/home")))["home"].state is State.MISSING
+
+
+def test_what_mounts_and_rights_spoil_is_told_once_and_first(settings, tmp_path):
+    (tmp_path / "gguf/phi-2.gguf").unlink()
+    found = [check for check in examine(*settings(OLLAMA_HOST="0.0.0.0")) if check.state is not State.OK]
+
+    assert [check.name for check in found if check.name != "load"] == ["models", "port"]
+    assert found[0].detail == f"There is no GGUF file in {tmp_path}/gguf."
 
 
 def test_a_database_that_is_none_is_told(settings, tmp_path):

@@ -149,6 +149,17 @@ def test_below_a_coverage_of_nine_tenths_there_is_no_energy(gap_s: float, there:
     assert (energy.energy_j is not None, energy.energy_above_idle_j is not None) == (there, there)
 
 
+def test_a_coverage_of_nine_tenths_is_enough() -> None:
+    times = [float(second) for second in range(10)]
+    assert window_energy(times, [7.0] * 10, 0.0, 10.0, tau_s=0.0).energy_j == pytest.approx(70.0)
+    assert counter_energy(times, [7.0 * time for time in times], 0.0, 10.0).energy_j == pytest.approx(70.0)
+
+
+def test_of_a_window_that_is_not_covered_every_phase_is_empty() -> None:
+    phases = phase_energy([0.0, 1.0, 2.0], [7.0] * 3, (0.0, 1.0, 2.0, 8.0), tau_s=TAU_S, idle_w=5.0)
+    assert [(one.energy_j, one.coverage_ratio) for one in phases] == [(None, 0.25)] * 3  # 2 of 8 s
+
+
 def test_order_repeats_and_readings_that_are_no_number_do_not_matter() -> None:
     times, readings = sensed([(0.0, 1.0, 17.0)], 2)
     mixed = [*zip(times, readings, strict=True), (0.5, math.nan), (math.inf, 3.0), (times[9], readings[9])]
@@ -163,6 +174,31 @@ def test_an_edge_that_no_reading_encloses_is_carried_on_from_the_nearest() -> No
     assert energy.energy_j == pytest.approx(70.0)
 
 
+RAMP = ([0.0, 1.0, 2.0, 3.0], [0.0, 2.0, 4.0, 6.0])
+
+
+def test_outside_the_first_and_the_last_reading_their_own_power_counts() -> None:
+    # from 0 to 2 s (0 + 2) / 2 + (2 + 4) / 2 = 4 J, less 0.5 s at 0 W
+    assert window_energy(*RAMP, 0.5, 2.0, tau_s=0.0).energy_j == pytest.approx(4.0)
+    # from 1 to 3 s 3 + 5 = 8 J, less 0.5 s at 6 W
+    assert window_energy(*RAMP, 1.0, 2.5, tau_s=0.0).energy_j == pytest.approx(5.0)
+
+
+def test_what_is_outside_the_window_is_estimated_from_two_periods_and_no_more() -> None:
+    times, powers = [float(second) for second in range(8)], [10.0, 4.0, 4.0, 4.0, 4.0, 4.0, 4.0, 10.0]
+    # 4 J from 3 to 4 s, less a quarter of a second at 4 W on each side
+    assert window_energy(times, powers, 3.25, 3.75, tau_s=0.0).energy_j == pytest.approx(2.0)
+
+
+def test_a_seam_divides_what_the_window_has() -> None:
+    first, second = phase_energy(*RAMP, (0.5, 1.5, 2.0), tau_s=0.0)
+    assert first.energy_j == pytest.approx(1 + 0.5 * (2 + 3) / 2)  # to 1 s, and half a second to 3 W at the seam
+    assert second.energy_j == pytest.approx(4 - 2.25)
+    first, second = phase_energy(*RAMP, (1.25, 1.75, 2.0), tau_s=0.0)
+    # from 1 s to 3.5 W at the seam, less a quarter of a second at the mean of the second before, 1 W
+    assert first.energy_j == pytest.approx(0.75 * (2 + 3.5) / 2 - 0.25)
+
+
 @pytest.mark.parametrize(
     ("call", "said"),
     [
@@ -170,6 +206,7 @@ def test_an_edge_that_no_reading_encloses_is_carried_on_from_the_nearest() -> No
         (lambda: window_energy([0.0], [1.0], 2.0, 2.0, tau_s=0.5), "The window 2 to 2 s"),
         (lambda: window_energy([0.0], [1.0], 0.0, math.nan, tau_s=0.5), "The window 0 to nan s"),
         (lambda: window_energy([0.0], [1.0], 0.0, 1.0, tau_s=-1.0), "A lag of -1 s"),
+        (lambda: counter_energy([0.0], [1.0], 2.0, 1.0), "The window 2 to 1 s"),
         (lambda: phase_energy([0.0], [1.0], (0.0, 2.0, 1.0), tau_s=0.5), "The window 0 to 2 to 1 s"),
     ],
 )
@@ -193,13 +230,23 @@ def test_a_counter_is_energy_by_difference_over_its_wraps() -> None:
 
 def test_a_counter_that_was_set_back_is_a_gap() -> None:
     times, counted = [0.0, 1.0, 2.0, 3.0, 4.0], [10.0, 20.0, 0.0, 10.0, 20.0]
-    assert counter_energy(times, counted, 0.0, 4.0).energy_j is None
+    assert counter_energy(times, counted, 0.0, 4.0, idle_w=3.0) == Energy(
+        energy_j=None, energy_above_idle_j=None, coverage_ratio=0.75, idle_w=3.0, tau_s=0.0,
+        method="difference of a counter",
+    )  # fmt: skip
     assert counter_energy(times, counted, 2.0, 4.0).energy_j == pytest.approx(20.0)
+
+
+def test_a_counter_that_stands_still_or_grows_a_little_is_no_gap() -> None:
+    times, counted = [0.0, 0.5, 1.0, 1.5, 2.0], [10.0, 10.0, 10.5, 10.5, 11.0]
+    assert counter_energy(times, counted, 0.0, 2.0).energy_j == pytest.approx(1.0)
+    assert counter_energy(times, counted, 0.6, 1.6).energy_j == pytest.approx(0.4 + 0.1)  # 4/5 and 1/5 of 0.5 J
 
 
 def test_module_power_is_the_rail_that_feeds_the_module_and_never_a_sub_rail() -> None:
     assert module_rail(["VDD_CPU_GPU_CV", "VDD_SOC", "VDD_IN"]) == "VDD_IN"
     assert module_rail(["POM_5V_GPU", "POM_5V_IN", "POM_5V_CPU"]) == "POM_5V_IN"
+    assert module_rail(["VDD_GPU", "VIN"]) == "VIN"
     assert module_rail(["VDD_GPU_SOC", "VDD_CPU_CV", "VIN_SYS_5V0", "NC"]) is None
 
 

@@ -48,8 +48,22 @@ def end(store: Store, status: Status = Status.DONE) -> None:
     store.update_run("run", status=status, ended=later(60))
 
 
-async def kinds(told: Told) -> list[str]:
-    return [one.kind if isinstance(one, Event) else "reading" if one else "beat" async for one in told]
+async def kinds(told: Told, heard: list[str] | None = None) -> list[str]:
+    """What was told, to the end; `heard` has it as it comes."""
+    heard = [] if heard is None else heard
+    async for one in told:
+        heard.append(one.kind if isinstance(one, Event) else "reading" if one else "beat")
+    return heard
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Waits for it, half a minute at most, while others go on."""
+
+    async def comes() -> None:
+        while not condition():
+            await asyncio.sleep(0.01)
+
+    await asyncio.wait_for(comes(), 30)
 
 
 async def numbers(told: Told) -> list[int]:
@@ -87,12 +101,13 @@ def test_who_comes_back_with_the_last_number_misses_none_and_hears_none_twice(st
 def test_an_event_of_another_process_is_found_without_being_woken(store: Store) -> None:
     async def body() -> list[str]:
         them = Followers(store, goes_on=lambda _: True, poll_s=0.05)
-        told = asyncio.create_task(kinds(them.follow("run", after=1)))
-        await asyncio.sleep(0.2)
+        heard: list[str] = []
+        told = asyncio.create_task(kinds(them.follow("run", after=0), heard))
+        await until(lambda: heard == ["queued"])
         await asyncio.to_thread(end, store)
         return await told
 
-    assert asyncio.run(body()) == ["done"]
+    assert asyncio.run(body()) == ["queued", "done"]
 
 
 def test_fifty_followers_cost_one_read_of_the_store_an_event(store: Store) -> None:
@@ -105,8 +120,7 @@ def test_fifty_followers_cost_one_read_of_the_store_an_event(store: Store) -> No
             before = counted.reads
             await asyncio.to_thread(act)
             them.wake("run")
-            while counted.reads == before:
-                await asyncio.sleep(0.01)
+            await until(lambda before=before: counted.reads > before)  # type: ignore[misc]
         return await asyncio.gather(*told)
 
     assert asyncio.run(body()) == [[1, 2, 3, 4, 5, 6]] * 50
@@ -134,11 +148,13 @@ def test_a_slow_follower_costs_nobody_anything_and_misses_no_event(store: Store)
 
 
 def test_only_the_latest_reading_is_told(store: Store) -> None:
+    counted = Counted(store)
+
     async def body() -> list[object]:
-        them = Followers(store, goes_on=lambda _: True, beat_s=60)
+        them = Followers(counted, goes_on=lambda _: True, beat_s=60)  # type: ignore[arg-type]
         async with aclosing(them.follow("run", after=1)) as told:
             waiting = asyncio.create_task(told.__anext__())
-            await asyncio.sleep(0.05)
+            await until(lambda: counted.reads > 0)
             for power_w in (5.0, 6.0, 7.0):
                 them.reading("run", {"power_w": power_w})
             first = await waiting
@@ -166,8 +182,9 @@ def test_an_interrupted_run_is_followed_on_only_where_the_service_goes_on_with_i
 
     async def body(*, goes_on: bool) -> list[str]:
         them = Followers(store, goes_on=lambda _: goes_on)
-        told = asyncio.create_task(kinds(them.follow("run", after=0)))
-        await asyncio.sleep(0.2)
+        heard: list[str] = []
+        told = asyncio.create_task(kinds(them.follow("run", after=0), heard))
+        await until(lambda: heard == ["queued", "interrupted"])
         if goes_on:
             await asyncio.to_thread(end, store, Status.LOST)
             them.wake("run")
@@ -180,8 +197,9 @@ def test_an_interrupted_run_is_followed_on_only_where_the_service_goes_on_with_i
 def test_followers_end_with_the_run_that_is_deleted_and_with_the_service(store: Store) -> None:
     async def body(act: Callable[[Followers], None]) -> list[str]:
         them = Followers(store, goes_on=lambda _: True, poll_s=0.05)
-        told = asyncio.create_task(kinds(them.follow("run", after=0)))
-        await asyncio.sleep(0.1)
+        heard: list[str] = []
+        told = asyncio.create_task(kinds(them.follow("run", after=0), heard))
+        await until(lambda: heard == ["queued"])
         await asyncio.to_thread(act, them)
         return await told
 

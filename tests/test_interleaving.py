@@ -133,11 +133,21 @@ def test_wishes_that_exclude_each_other_are_refused(settings, options, what):
     assert caught.value.next
 
 
+def test_what_is_too_long_is_told_once_a_model_and_only_of_suites_that_are_wanted(settings):
+    bench = asked(settings, model=["a"], suite=["decode"], prompt_tokens=[64, 10**6, 10**7])
+
+    for suite in SUITES.values():
+        bench.grid(suite)
+
+    (told,) = bench.left_out
+    assert told.startswith("a: 1000000 → 128, 10000000 → 128 tokens do not fit into its context of ")
+
+
 def test_a_length_that_one_of_a_pair_cannot_hold_is_left_out_for_both(settings):
     bench = asked(settings, model=["a"], variant=["num_ctx=128", "num_ctx=512"])
 
     assert {point.workload.prompt_tokens for _, (_, point) in bench.grid(SUITES["prompt_length"])} == {64}
-    assert bench.left_out[0] == "a num_ctx=128: 1024 → 16 tokens do not fit into its context of 128"
+    assert bench.left_out[0] == "a num_ctx=128: 256 → 16, 1024 → 16 tokens do not fit into its context of 128"
 
 
 def test_a_resumed_run_is_asked_for_with_the_same_options(settings):

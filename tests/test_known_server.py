@@ -13,7 +13,6 @@ import subprocess
 import sys
 import time
 import urllib.error
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,6 +21,7 @@ import pytest
 from orac_bench.records import Json
 from orac_bench.selfcheck.bare_client import BareResult, bare_generate, read
 from orac_bench.selfcheck.known_server import MODEL, Biases, KnownServer, known_server
+from tests.waiting import eventually, running
 
 PAYLOAD: dict[str, Json] = {"model": MODEL, "prompt": "one two three", "options": {"num_predict": 6}}
 
@@ -141,8 +141,8 @@ def test_there_is_no_truth_before_the_first_answer() -> None:
 
 def test_its_process_ends_with_the_block() -> None:
     with known_server() as server:
-        assert alive(server.pid)
-    assert not alive(server.pid)
+        assert running(server.pid)
+    assert not running(server.pid)
 
 
 def test_its_process_ends_when_its_parent_is_killed() -> None:
@@ -156,10 +156,7 @@ def test_its_process_ends_when_its_parent_is_killed() -> None:
         assert parent.stdout is not None
         pid = int(parent.stdout.readline())
         parent.send_signal(signal.SIGKILL)
-    deadline = time.monotonic() + 10
-    while alive(pid) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert not alive(pid)
+    eventually(lambda: not running(pid), within_s=10)
 
 
 def test_the_bare_client_reads_a_stream_to_whole_values() -> None:
@@ -239,11 +236,3 @@ def ask(server: KnownServer, payload: object) -> list[dict[str, Any]]:
         return [json.loads(line) for line in connection.getresponse().read().splitlines()]
     finally:
         connection.close()
-
-
-def alive(pid: int) -> bool:
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii")
-    except FileNotFoundError:
-        return False
-    return stat.rpartition(")")[2].split()[0] != "Z"

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = "orac_bench"
 
 LEVELS: tuple[tuple[str, ...], ...] = (
-    ("errors", "units", "settings", "arguments"),
+    ("errors", "units", "settings", "arguments", "visible"),
     ("records", "metrics", "verdicts"),
     ("ollama", "models", "telemetry", "stats"),
     ("store",),
@@ -29,6 +29,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
         *("tables", "attempt", "observer", "sustained", "judging"),
         *("announcement", "asking", "beginning", "forecast", "intent", "listener", "report", "watch"),
         *("variants", "interleaving", "opened", "cases", "retries", "precision", "canary", "outcome", "interruption"),
+        *("mounts", "surroundings"),
     ),
     ("plugin", "pedantic", "bench", "selfcheck", "doctor", "door", "options"),
     ("api", "cli", "commands", "__main__"),
@@ -64,6 +65,7 @@ HOMES: dict[str, tuple[str, ...]] = {
 PURE = (
     *(
         "units.py",
+        "visible.py",
         "records.py",
         "verdicts.py",
         "metrics.py",
@@ -74,6 +76,7 @@ PURE = (
         "retries.py",
         "precision.py",
         "opened.py",
+        "mounts.py",
         "ollama/stream.py",
         "ollama/public.py",
         "stats/",

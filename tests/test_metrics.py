@@ -1,8 +1,19 @@
 """How values and flags follow from a stream: the six traps of Ollama's counters, each with its arithmetic."""
 
+from dataclasses import replace
+
 import pytest
 
-from orac_bench.metrics import METRICS, Asked, cached_below_s, round_flags, round_metrics, version_key
+from orac_bench.metrics import (
+    METRICS,
+    Asked,
+    cached_below_s,
+    counts_one_too_many,
+    prefill_cached,
+    round_flags,
+    round_metrics,
+    version_key,
+)
 from orac_bench.records import Chunk, Failure, Flag, Generation, ServerTimings
 from orac_bench.units import Unit
 
@@ -229,3 +240,109 @@ def test_every_metric_is_described_and_its_key_has_its_unit():
         assert (metric.key, written[metric.unit] in key) == (key, True)
         assert metric.label
         assert metric.formula
+
+
+def test_the_better_direction_follows_from_the_unit():
+    more, neither = {Unit.TOKENS_PER_SECOND, Unit.HERTZ, Unit.RATIO}, {Unit.TOKEN}
+    for metric in METRICS.values():
+        direction = None if metric.unit in neither else "higher" if metric.unit in more else "lower"
+        assert (metric.key, metric.better) == (metric.key, direction)
+
+
+@pytest.mark.parametrize("architecture", ["gemma3", "mllama", "mistral3", "llama4", "qwen25vl", "gemma3n", "gptoss"])
+def test_every_architecture_of_the_go_engine_counts_one_too_many_from_the_first_of_these_versions_on(architecture):
+    counted = [
+        counts_one_too_many(asked(server_version=version, architecture=architecture))
+        for version in ("0.11.8", "0.11.9", "0.15.4", "0.15.5")
+    ]
+
+    assert counted == [False, True, True, False]
+
+
+@pytest.mark.parametrize("architecture", ["qwen3", "qwen3moe"])
+def test_qwen3_counts_one_too_many_from_the_version_that_brought_it_to_the_go_engine(architecture):
+    counted = [
+        counts_one_too_many(asked(server_version=version, architecture=architecture))
+        for version in ("0.11.11", "0.12.0", "0.15.4", "0.15.5")
+    ]
+
+    assert counted == [False, True, True, False]
+    assert counts_one_too_many(asked(server_version="0.12.0", architecture=None)) is False
+
+
+def test_a_final_record_without_its_stamp_gives_no_value():
+    stopped = replace(generation(), done_ns=None)
+
+    assert round_metrics(stopped, asked()) == {}
+
+
+def test_a_server_that_counts_three_cached_tokens_had_the_prompt_cached():
+    # BOS is shared by all, and one more may be by chance: 2 are none
+    assert Flag.PREFILL_CACHED in round_flags(generation(prompt_cached_count=3), asked())
+
+
+def answered(*texts, sent_ms=0, every_ms=10):
+    """A finished stream of these texts, the first one at 10 ms after 0, and a final record that says nothing."""
+    chunks = tuple(Chunk((index + 1) * every_ms * MS, text) for index, text in enumerate(texts))
+    return Generation(
+        sent_ns=sent_ms * MS, chunks=chunks, done_ns=chunks[-1].at_ns + 5 * MS, timings=ServerTimings(), raw={}
+    )
+
+
+@pytest.mark.parametrize(
+    ("texts", "ttfa_s"),
+    [
+        (("a", "b"), 0.01),
+        (("<think>", "hm", "</think>", "\n\n", "So"), 0.05),
+        (("<th", "ink>", "hm</think>", "So"), 0.04),  # the tag comes in pieces
+        (("<think>hm</think>So", "."), 0.01),
+        (("<b>", "So"), 0.01),  # another tag is an answer
+        (("<think>", "hm"), None),  # it never answers
+    ],
+)
+def test_thinking_within_the_text_is_no_answer_until_its_tag_is_closed(texts, ttfa_s):
+    found = round_metrics(answered(*texts), asked())
+
+    assert found["ttft_s"] == pytest.approx(0.01)
+    assert found.get("ttfa_s") == (None if ttfa_s is None else pytest.approx(ttfa_s))
+
+
+def test_every_time_counts_from_the_request():
+    found = round_metrics(answered("a", "b", sent_ms=4), asked())
+
+    assert found == pytest.approx({"ttft_s": 0.006, "ttfa_s": 0.006, "e2e_s": 0.021})  # 10 - 4, 20 + 5 - 4 ms
+
+
+def test_two_tokens_have_one_gap_between_them():
+    found = round_metrics(generation(texts=2, every_ms=30), asked(output_tokens=2))
+
+    assert found["tpot_s"] == found["itl_p50_s"] == found["itl_max_s"] == pytest.approx(0.03)
+    assert found["client_decode_tokens_per_s"] == pytest.approx(1 / 0.03)
+
+
+def test_one_output_token_has_no_decode_rate_though_the_server_gives_it_a_time():
+    assert "decode_tokens_per_s" not in round_metrics(generation(texts=1, eval_s=0.02), asked(output_tokens=1))
+    assert "decode_tokens_per_s" not in round_metrics(generation(eval_s=0.0), asked())
+
+
+def test_a_model_that_stops_without_a_count_wrote_too_little():
+    stopped = generation(texts=0, done_reason="stop", eval_count=None, load_s=None)
+
+    assert Flag.SHORT_OUTPUT in round_flags(stopped, asked(output_tokens=1))
+    assert Flag.RELOADED not in round_flags(stopped, asked())  # nor is a load that was not told one
+
+
+def test_limits_themselves_are_within():
+    at_the_limit = generation(load_s=0.2, prompt_count=105, prompt_s=0.01)
+    found = round_flags(at_the_limit, asked(prompt_tokens=100, cached_below_s=0.01))
+
+    assert found == frozenset()
+    assert cached_below_s(1.5, 1.0) == pytest.approx(1.5**0.5)  # half apart
+    assert cached_below_s(2.0, 1.0) == pytest.approx(2.0**0.5)
+    assert version_key("1.2.3") == (1, 2, 3)
+
+
+def test_a_prompt_of_a_cold_round_or_of_unknown_time_is_not_cached():
+    assert prefill_cached(ServerTimings(prompt_s=0.001), asked(cold=True, cached_below_s=0.01)) is False
+    assert prefill_cached(ServerTimings(), asked(cached_below_s=0.01)) is False
+    assert prefill_cached(ServerTimings(prompt_s=0.001), asked()) is False

@@ -27,6 +27,7 @@ from orac_bench.telemetry.sources.sysfs import sysfs
 from orac_bench.watch import Rules
 from tests.fakes.board import MONITOR, ZONES, orin_nano, write
 from tests.sessions import Events, a_point, a_session, measure, one_round, settings_for
+from tests.waiting import eventually
 
 LOG = Path(__file__).parent / "data" / "tegrastats" / "orin-nano_jp6_R36.5_sudo_100ms_log.txt"
 IDLE_W, LOAD_W, TAU_S = 5.0, 12.0, 0.52
@@ -132,7 +133,8 @@ def test_a_round_knows_its_energy_through_the_lagging_sensor_and_above_idle(boar
     assert round.metrics["joules_per_output_token"] == pytest.approx(17 * 0.02, rel=0.12)
     how = round.raw["telemetry"]
     assert isinstance(how, dict)
-    assert (how["measured"], how["tau_s"], how["coverage_ratio"]) == ("VDD_IN", 0.52, 1.0)
+    covered = pytest.approx(1.0, abs=0.02)  # on a busy machine the last reading can come a moment before the end
+    assert (how["measured"], how["tau_s"], how["coverage_ratio"]) == ("VDD_IN", 0.52, covered)
     assert float(str(how["prefill_j"])) + float(str(how["decode_j"])) == pytest.approx(round.metrics["energy_j"])
     # and idle was measured before the first round and after the last
     assert result.facts["idle_before_w"] == pytest.approx(5.0, abs=0.1)
@@ -257,7 +259,7 @@ def test_a_recorded_board_is_not_waited_for_because_waiting_does_not_cool_it(boa
             rules = measurement.observer._rules
             measurement.observer._rules = replace(rules, replayed=True)
             write(board, zone, 58_000)
-            time.sleep(1.5)
+            eventually(lambda: 58.0 in measurement.observer.latest()[1].values())
             started = time.monotonic()
             one_round(measurement)
     assert time.monotonic() - started < 15
@@ -271,7 +273,7 @@ def test_a_hot_board_is_waited_for_with_progress_and_given_up_loudly(board: Path
         settings = on(board, server.url, tmp_path, gate_limit_s=2.0)
         with measuring(settings, events=events) as measurement:
             write(board, zone, 58_000)
-            time.sleep(1.5)
+            eventually(lambda: 58.0 in measurement.observer.latest()[1].values())
             one_round(measurement)
     (round,) = stored(settings).rounds
     assert (told(round), round.counted) == ({Flag.STARTED_HOT}, True)

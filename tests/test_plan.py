@@ -56,6 +56,11 @@ def test_what_is_still_loaded_needs_no_warm_up() -> None:
 def test_rounds_are_divided_among_blocks() -> None:
     assert shares(10, 3) == (4, 3, 3)
     assert shares(6, 6) == (1, 1, 1, 1, 1, 1)
+    assert shares(5, 1) == (5,)
+
+
+def test_one_block_of_one_case_is_a_plan() -> None:
+    assert block_order(1, 1, seed=SEED) == (Turn(block=0, item=0),)
 
 
 @pytest.mark.parametrize(("rounds", "blocks"), [(2, 3), (10, 0)])

@@ -52,6 +52,21 @@ def test_in_a_file_each_case_is_one_line_with_its_result_and_the_time_left():
     ]
 
 
+def test_a_case_that_was_measured_before_is_counted_and_takes_no_time():
+    out = io.StringIO()
+    shown, clock = progress(out, 1.0, 3.0, 1.0)
+
+    shown.case_passed_over()
+    shown.case_started(SECOND, warmup=0, rounds=1)
+    clock.now += 30
+    shown.round_kept(SECOND, a_round())
+    shown.case_ended(SECOND, Status.DONE, None)
+
+    assert out.getvalue().splitlines() == [
+        "[2/3] tiny decode 64 → 16: Decode 50.0 tok/s  (30 s, about 10 s left)",  # 1 unit more at 10 s each
+    ]
+
+
 def test_on_a_terminal_the_line_follows_the_rounds_and_is_replaced():
     out = Terminal()
     shown, clock = progress(out, 1.0)
@@ -75,14 +90,14 @@ def test_a_failure_is_told_with_its_reason_and_what_was_left_out_is_counted():
 
     shown.case_started(FIRST, warmup=0, rounds=2)
     shown.round_kept(FIRST, a_round(failure=Failure(code="ollama_refused", message="500")))
-    shown.case_ended(FIRST, Status.FAILED, Failure(code="failed_rounds", message="1 rounds failed."))
+    shown.case_ended(FIRST, Status.FAILED, Failure(code="failed_rounds", message="1 round failed."))
     shown.case_started(SECOND, warmup=0, rounds=1)
     shown.round_kept(SECOND, a_round(flags=[Flag.SHORT_OUTPUT]))
     shown.round_kept(SECOND, a_round(index=1))
     shown.case_ended(SECOND, Status.DONE, None)
 
     assert out.getvalue().splitlines() == [
-        "[1/2] tiny first_token 64 → 16: failed. 1 rounds failed.  (0 s)",
+        "[1/2] tiny first_token 64 → 16: failed. 1 round failed.  (0 s)",
         "[2/2] tiny decode 64 → 16: Decode 50.0 tok/s, 1 left out  (0 s)",
     ]
 

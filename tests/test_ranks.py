@@ -12,6 +12,8 @@ from orac_bench.stats.ranks import (
     EXACT_RANK_SUM,
     EXACT_SIGNED_RANK,
     Shift,
+    _rank_sum_tails,
+    _signed_rank_tails,
     rank_sum_shift,
     rank_sum_tail,
     signed_rank_shift,
@@ -97,3 +99,13 @@ def test_beyond_the_exact_tables_the_normal_distribution_is_as_good() -> None:
     base, candidate = [draw.gauss(0, 1) for _ in range(side)], [draw.gauss(0.2, 1) for _ in range(side)]
     truth = stats.mannwhitneyu(base, candidate, method="exact").pvalue
     assert rank_sum_shift(base, candidate).p == pytest.approx(truth, rel=0.05)
+
+
+@pytest.mark.parametrize("k", [600, 800, 945, 1100])
+def test_beyond_what_is_counted_out_the_normal_distribution_of_w_is_right_to_two_thousandths(k: int) -> None:
+    assert signed_rank_tail(61, k) == pytest.approx(_signed_rank_tails(61)[k], abs=2e-3)  # its middle is 61 x 62 / 4
+
+
+@pytest.mark.parametrize("k", [330, 400, 480, 560])
+def test_beyond_what_is_counted_out_the_normal_distribution_of_u_is_right_to_two_thousandths(k: int) -> None:
+    assert rank_sum_tail(31, 31, k) == pytest.approx(_rank_sum_tails(31, 31)[k], abs=2e-3)  # its middle is 31 x 31 / 2

@@ -15,7 +15,7 @@ def test_without_any_variable_everything_has_its_default(tmp_path):
     assert found.home == Path("/home/ada/.local/share/orac-bench")
     assert found.database_url == "sqlite:////home/ada/.local/share/orac-bench/results/orac.db"
     assert (found.models_dir, found.ollama_url, found.ollama_bin, found.ollama_port) == (None, None, None, None)
-    assert found.idle_timeout_s == 120
+    assert (found.idle_timeout_s, found.max_queued) == (120, 50)
     assert (found.telemetry, found.tegrastats, found.sysfs_root) == ("auto", None, Path("/"))
     assert (found.sensor_lag_s, found.gate_celsius, found.gate_limit_s, found.telemetry_keep_days) == (0.52, 3, 300, 30)
 
@@ -70,6 +70,7 @@ def test_an_empty_value_counts_as_unset():
         ("ORAC_DATABASE_URL", "postgresql://x/y", "sqlite:///results/orac.db"),
         ("ORAC_DATABASE_URL", "orac.db", "sqlite:///results/orac.db"),
         ("ORAC_DATABASE_URL", "sqlite:///", "sqlite:///results/orac.db"),
+        ("ORAC_DATABASE_URL", "sqlite:///:memory:", "Name a file: sqlite:///results/orac.db"),
     ],
 )
 def test_a_wrong_value_is_refused_with_its_name_the_value_and_what_is_allowed(name, value, allowed):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import signal
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from orac_bench.telemetry.sources.tegrastats import Tegrastats
 from orac_bench.telemetry.sources.values import values_of
 from orac_bench.telemetry.tegrastats import parse_line
 from tests.fakes.tegrastats_replay import program
+from tests.waiting import eventually, running
 
 RECORDED = Path(__file__).parent / "data" / "tegrastats"
 LOG = RECORDED / "orin-nano_jp6_R36.5_sudo_100ms_log.txt"
@@ -29,20 +29,13 @@ SECOND_NS = 10**9
 def read_until(source: Tegrastats, done: Callable[[list[Sample]], bool], *, limit_s: float = 20.0) -> list[Sample]:
     """What the source tells until `done`; fails after `limit_s`."""
     samples: list[Sample] = []
-    until = time.monotonic() + limit_s
-    while not done(samples):
-        assert time.monotonic() < until, (source.notes, len(samples))
+
+    def read() -> bool:
         samples.extend(source.read())
-        time.sleep(0.01)
+        return done(samples)
+
+    eventually(read, within_s=limit_s)
     return samples
-
-
-def alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
 
 
 def test_lines_become_samples_as_they_are_printed(tmp_path: Path) -> None:
@@ -60,7 +53,7 @@ def test_the_child_is_gone_when_the_source_is_left(tmp_path: Path) -> None:
         child = source.child_id
         assert child is not None
         read_until(source, lambda samples: len(samples) == 1)
-    assert not alive(child)
+    assert not running(child)
     assert source.child_id is None
 
 
@@ -76,10 +69,7 @@ def test_the_child_is_gone_soon_after_we_were_killed(tmp_path: Path) -> None:
     parent.send_signal(signal.SIGKILL)
     parent.wait()
     parent.stdout.close()
-    until = time.monotonic() + 10
-    while alive(child) and time.monotonic() < until:
-        time.sleep(0.05)
-    assert not alive(child)
+    eventually(lambda: not running(child), within_s=10)
 
 
 def test_a_child_that_ends_is_started_again_and_a_note_says_so(tmp_path: Path) -> None:
@@ -100,7 +90,7 @@ def test_the_pause_before_the_next_start_doubles_while_nothing_good_is_printed(t
     with Tegrastats(str(nothing), clock=lambda: now[0]) as source:
         for now[0] in range(0, 20 * SECOND_NS, SECOND_NS // 4):
             before = source.starts
-            time.sleep(0.02)
+            eventually(lambda: source.child_id is None or not running(source.child_id))
             source.read()
             if source.starts > before:
                 starts.append(now[0] // SECOND_NS)
@@ -116,7 +106,7 @@ def test_a_child_that_hangs_is_ended_and_started_again(tmp_path: Path) -> None:
         first = source.child_id
         read_until(source, lambda samples: len(samples) >= 2)
         assert first is not None
-        assert not alive(first)
+        assert not running(first)
     assert source.notes == (f"{replay} said nothing for 0.5 s; it is started again.",)
 
 

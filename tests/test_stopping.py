@@ -27,6 +27,12 @@ def test_rounds_go_on_until_the_interval_was_narrow_at_two_looks() -> None:
     assert [why(NARROW[:n], rule=rule) for n in (1, 9, 10, 11)] == [None, None, None, Stop.PRECISE]
 
 
+def test_exactly_as_precise_as_was_asked_is_enough() -> None:
+    quarters = [1.0, 1.25, 0.75, 1.0, 1.25, 0.75, 1.0, 1.25, 0.75, 1.0, 1.0]
+    assert why(quarters, rule=Rule(precision_ratio=0.25)) is Stop.PRECISE  # (1.25 - 0.75) / 2
+    assert why(quarters, rule=Rule(precision_ratio=0.2499)) is None
+
+
 def test_between_two_looks_nothing_is_looked_at() -> None:
     rule = Rule(precision_ratio=0.01)
     calmer = [1.2, 0.8, 1.2, 0.8, *[1.0] * 11]
@@ -57,6 +63,12 @@ def test_without_a_precision_only_the_limits_count() -> None:
     rule = Rule(precision_ratio=None, ceiling=13)
     assert why(NARROW[:12], rule=rule, elapsed_s=1e9) is None
     assert why(NARROW, rule=rule) is Stop.CEILING
+
+
+def test_a_result_says_in_these_words_why_it_ended_and_takes_200_rounds_at_most() -> None:
+    assert [one.value for one in Stop] == ["precise", "ceiling", "time"]
+    assert Rule(precision_ratio=0.02) == Rule(precision_ratio=0.02, floor=10, ceiling=200, time_limit_s=None)
+    assert looks(Rule(precision_ratio=0.02, floor=1, ceiling=2)) == (1, 2)
 
 
 def test_how_well_a_median_is_known_is_half_its_interval_over_it() -> None:

@@ -2,7 +2,7 @@
 
 import json
 
-from orac_bench.ollama.stream import decode, lines
+from orac_bench.ollama.stream import Records, decode, lines
 from orac_bench.records import Arrival, Chunk, Failure, ServerTimings
 from tests.fakes.fake_ollama import answer, final, repeated_without_end, runner_died
 from tests.fakes.fake_ollama import lines as ndjson
@@ -68,10 +68,10 @@ def test_absent_and_zero_durations_are_unknown_and_not_instant():
 
 
 def test_raw_keeps_the_servers_fields_without_the_text_and_the_context():
-    end = final(response="", context=[1, 2, 3], prompt_eval_cached_count=60)
+    end = final(response="", thinking="", context=[1, 2, 3], prompt_eval_cached_count=60)
     found = decode(arriving(answer([], end=end)), sent_ns=0)
 
-    assert found.raw == {key: value for key, value in end.items() if key not in ("response", "context")}
+    assert found.raw == {key: value for key, value in end.items() if key not in ("response", "thinking", "context")}
     assert found.timings is not None
     assert found.timings.prompt_cached_count == 60
 
@@ -91,6 +91,14 @@ def test_a_stream_without_a_final_record_after_31_equal_chunks_is_the_repetition
         code="aborted",
         message="Ollama ended the stream without its final record after 31 equal chunks: "
         "the model repeats itself, and Ollama stops it without saying so.",
+    )
+
+
+def test_30_equal_chunks_are_below_the_repetition_limit():
+    found = decode(arriving(repeated_without_end(" a", times=30)), sent_ns=0)
+
+    assert found.failure == Failure(
+        code="aborted", message="The stream ended after 30 chunks without its final record."
     )
 
 
@@ -116,6 +124,10 @@ def test_a_status_of_400_or_more_is_a_failure_whatever_the_body():
     assert decode(said, sent_ns=0, status=404).failure == Failure(
         code="ollama_refused", message="Ollama answered 404: model 'x' not found"
     )
+    assert decode([Arrival(1, b"{}")], sent_ns=0, status=400).failure == Failure(
+        code="ollama_refused", message="Ollama answered 400: {}"
+    )
+    assert decode([], sent_ns=0, status=400).failure == Failure(code="ollama_refused", message="Ollama answered 400.")
     assert decode([], sent_ns=0, status=503).failure == Failure(code="ollama_refused", message="Ollama answered 503.")
 
 
@@ -140,3 +152,34 @@ def test_fields_of_the_wrong_type_are_unknown():
 
     assert found.chunks == (Chunk(100),)
     assert found.timings == ServerTimings(total_s=0.292939474, load_s=0.008022204, prompt_s=0.001118448)
+
+
+def test_what_is_quoted_of_a_strange_answer_is_its_beginning():
+    garbled, refused = b"\xff" + b"x" * 99, {"detail": "y" * 300}
+
+    assert decode([Arrival(1, garbled)], sent_ns=0).failure == Failure(
+        code="ollama_garbled",
+        message="The answer (status 200) is not Ollama's: it begins with '\ufffd" + "x" * 59 + "'.",  # 60 characters
+    )
+    assert decode([Arrival(1, json.dumps(refused).encode())], sent_ns=0, status=500).failure == Failure(
+        code="ollama_refused",
+        message='Ollama answered 500: {"detail": "' + "y" * 188,  # 200 characters, of which 12 are the name
+    )
+
+
+def test_a_duration_of_one_nanosecond_is_one():
+    found = decode(arriving([final(load_duration=1)]), sent_ns=0)
+
+    assert found.timings is not None
+    assert found.timings.load_s == 1e-9
+
+
+def test_chunks_are_told_as_soon_as_their_lines_are_complete():
+    records = Records()
+
+    assert records.chunks(Arrival(1, b'{"response": "a"}\n{"resp')) == [Chunk(1, "a")]
+    assert records.chunks(Arrival(2, b'onse": "b"}\nno JSON\n[1]\n{"thinking": "c"}\n')) == [
+        Chunk(2, "b"),
+        Chunk(2, "", "c"),
+    ]
+    assert records.chunks(Arrival(3, b'{"response": "", "done": true}\n')) == []  # without text

@@ -38,6 +38,8 @@ def test_one_round_is_its_own_median_and_has_no_interval() -> None:
 def test_five_rounds_have_no_interval_and_six_have_their_range() -> None:
     five, six = summarise([1.0, 2.0, 3.0, 4.0, 5.0]), summarise([1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
     assert (five.ci_low, five.ci_high) == (None, None)  # even min to max holds only 1 - 2 / 2^5 = 93.75 %
+    assert (five.drift_ratio, six.drift_ratio) == (None, pytest.approx(5 / 3.5))
+    assert (summarise([1.0, 2.0]).median, summarise([1.0, 2.0]).q25) == (1.5, 1.25)
     assert (six.ci_low, six.ci_high) == (1.0, 6.0)  # 1 - 2 / 2^6 = 96.9 %
 
 
@@ -76,6 +78,12 @@ def test_rounds_that_drift_are_told_and_their_interval_is_plain() -> None:
     ours = summarise([1.00, 1.01, 1.02, 1.03, 1.04, 1.05, 1.06, 1.07, 1.08, 1.09])
     assert ours.drift_ratio == pytest.approx(0.09 / 1.045)
     assert (ours.ci_low, ours.ci_high) == (1.01, 1.08)
+    assert notes(ours) == (Note.DRIFT,)
+
+
+def test_a_trend_of_more_than_three_percent_is_told() -> None:
+    ours = summarise([1.0 + 0.005 * index for index in range(10)])
+    assert ours.drift_ratio == pytest.approx(0.045 / 1.0225)  # 4.4 %
     assert notes(ours) == (Note.DRIFT,)
 
 

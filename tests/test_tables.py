@@ -3,6 +3,7 @@
 from orac_bench.records import Failure, Flag, Phase, Status, Summary
 from orac_bench.tables import failure_lines, flag_lines, next_steps, results_table, rounds_table, spread, table_text
 from orac_bench.units import Unit
+from orac_bench.visible import visible
 from tests.builders import a_case, a_result, a_round, a_run
 
 
@@ -71,8 +72,8 @@ def test_each_flag_that_occurs_has_a_sentence_and_says_whether_it_excludes():
     result = a_result(rounds=(a_round(flags=[Flag.SHORT_OUTPUT]), a_round(index=1, flags=[Flag.PREFILL_CACHED])))
 
     assert flag_lines([result]) == [
-        "prefill_cached (1 rounds): the prompt came partly out of Ollama's cache; the prefill rate is left empty.",
-        "short_output (1 rounds, left out): the model ended before it had written the wanted number of tokens.",
+        "prefill_cached (1 round): the prompt came partly out of Ollama's cache; the prefill rate is left empty.",
+        "short_output (1 round, left out): the model ended before it had written the wanted number of tokens.",
     ]
 
 
@@ -94,3 +95,13 @@ def test_the_next_steps_say_where_the_data_is_and_how_to_go_on():
 
 def test_markup_in_a_name_is_text():
     assert "[red]x[/red]" in table_text(("name",), [("[red]x[/red]",)])
+
+
+def test_what_would_move_the_cursor_or_turn_words_round_is_shown_as_its_escape():
+    hostile = "\x1b[31mred\x1b[0m \u202eolleh \x9b2J \r\x07\udcff"
+    seen = r"\x1b[31mred\x1b[0m \u202eolleh \x9b2J \r\x07\udcff"
+
+    assert visible(hostile) == seen
+    assert visible("Zeile eins\n\tzwei: 語, é, 👩\u200d🔬") == "Zeile eins\n\tzwei: 語, é, 👩\u200d🔬"
+    assert seen in results_table([a_result(case=a_case(model=hostile))])
+    assert r"\x1b[31m" in table_text(("name",), [("\x1b[31mred",)])

@@ -303,3 +303,30 @@ def test_parsing_noise_never_raises() -> None:
         for _ in range(chance.randrange(1, 12)):
             letters[chance.randrange(len(letters))] = chr(chance.choice((*range(32, 127), 0, 9, 0xFFFD, 0x1F600)))
         assert isinstance(parse_line("".join(letters)), Reading)
+
+
+def test_gigabytes_are_bytes_too() -> None:
+    found = parse_line("RAM 3/8GB (lfb 2x1GB) CPU [1%@2]")
+    assert (found.ram_used_b, found.ram_total_b, found.ram_lfb_block_b) == (3 * 1024**3, 8 * 1024**3, 1024**3)
+
+
+def test_a_field_that_comes_twice_counts_once_and_the_second_is_not_understood() -> None:
+    found = parse_line("RAM 3/8MB RAM 4/9MB CPU [1%@2] CPU [3%@4] VDD_IN 5mW/6mW")
+    assert (found.ram_total_b, found.cpus) == (8 * 1024**2, (Core(load_ratio=0.01, hz=2_000_000),))
+    assert found.unknown == ("RAM", "4/9MB", "CPU", "[3%@4]")
+
+
+@pytest.mark.parametrize("quote", ['"', "'"])
+def test_a_line_in_quotes_of_either_kind_ends_with_them(quote: str) -> None:
+    found = parse_line(f"msg={quote}RAM 3/8MB CPU [1%@2] VDD_IN 5mW/6mW\\n{quote} level=info")
+    assert (found.rails, found.unknown) == ((Rail(name="VDD_IN", now_w=0.005, mean_w=0.006, peak_w=None),), ())
+
+
+def test_fields_before_the_memory_are_read_with_and_without_a_time() -> None:
+    plain = "EMC_FREQ 5%@3 RAM 3/8MB CPU [1%@2]"
+    for line in (plain, f"04-19-2026 23:59:59 {plain}"):
+        assert dict(parse_line(line).engines) == {"EMC": Engine(load_ratio=0.05, hz=(3_000_000,), off=False)}
+
+
+def test_the_raw_line_is_kept_but_for_its_end() -> None:
+    assert parse_line("nothing X \r\n").raw == "nothing X "
