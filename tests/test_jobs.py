@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from orac_bench.api.child import Patience
+from orac_bench.api.child import HASTE, Patience
 from orac_bench.api.jobs import Jobs
 from orac_bench.api.said import last_words
 from orac_bench.errors import Busy, KeyReused, RunOver, StoreFull
@@ -49,7 +49,11 @@ class Service:
 
     @contextmanager
     def jobs(
-        self, *, patience: Patience = QUICK, found: Callable[[], Callable[[], None]] = lambda: lambda: None
+        self,
+        *,
+        patience: Patience = QUICK,
+        haste: Patience = QUICK,
+        found: Callable[[], Callable[[], None]] = lambda: lambda: None,
     ) -> Iterator[Jobs]:
         def command(run_id: str, wish: Mapping[str, Json]) -> list[str]:
             return [sys.executable, str(FAKE), str(wish["how"]), self.database, run_id]
@@ -63,6 +67,7 @@ class Service:
             again=lambda run_id: command(run_id, self.store.request(run_id) or {}),
             found=found,
             patience=patience,
+            haste=haste,
             pauses_s=(0.0,),
             looked_s=0.01,
         ) as jobs:
@@ -220,6 +225,16 @@ def test_a_process_that_does_not_listen_is_killed_with_its_group(service: Servic
         jobs.cancel("first")
         service.ends(Status.CANCELLED)
         assert not running(pid)
+
+
+def test_a_service_that_ends_gives_a_process_less_time_than_a_cancel_does(service: Service) -> None:
+    with service.jobs(patience=Patience(after_interrupt_s=600.0), haste=QUICK) as jobs:
+        service.queued(jobs, "deaf")
+        pid = service.says("ready")
+    assert not running(pid)
+    assert service.stands() is Status.INTERRUPTED
+    most_s = HASTE.after_interrupt_s + HASTE.after_terminate_s + HASTE.after_kill_s
+    assert most_s < 10  # as long as Docker waits
 
 
 def test_a_queued_run_is_cancelled_at_once(service: Service) -> None:

@@ -32,6 +32,10 @@ class Patience:
     after_kill_s: float = 5.0
 
 
+HASTE = Patience(after_interrupt_s=4.0, after_terminate_s=1.5, after_kill_s=1.0)
+"""For the end of the service itself: a container is killed 10 s after it was told to stop."""
+
+
 class Child:
     """A command that runs as the leader of its own process group, with no input and its output appended to `log`.
 
@@ -91,15 +95,19 @@ class Child:
             self._ending.join()
         return status
 
-    def end(self) -> None:
-        """Begins to end it: SIGINT, then SIGTERM, then SIGKILL, to the group. Returns at once; again does nothing."""
+    def end(self, patience: Patience | None = None) -> None:
+        """Begins to end it: SIGINT, then SIGTERM, then SIGKILL, to the group. Returns at once; again does nothing.
+
+        `patience`: another than its own.
+        """
         with self._lock:
             if self._ending is None and not self._over.is_set():
-                self._ending = threading.Thread(target=self._end, name=f"end of {self.pid}")
+                allowed = patience or self._patience
+                self._ending = threading.Thread(target=self._end, args=(allowed,), name=f"end of {self.pid}")
                 self._ending.start()
 
-    def _end(self) -> None:
-        end_group(self.pid, over=self._over.wait, patience=self._patience, lock=self._lock)
+    def _end(self, patience: Patience) -> None:
+        end_group(self.pid, over=self._over.wait, patience=patience, lock=self._lock)
 
     def _read(self, pipe: int) -> None:
         with open(pipe, "rb") as lines:

@@ -16,7 +16,7 @@ from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
 
-from orac_bench.api.child import Child, Patience
+from orac_bench.api.child import HASTE, Child, Patience
 from orac_bench.api.recovery import recover
 from orac_bench.api.said import last_words
 from orac_bench.api.wish import first_command, next_command, run_folder
@@ -47,8 +47,9 @@ class Jobs:
     """The runs of the service. Use it with `with`: what runs is interrupted at the block's end, and goes on next time.
 
     `told` is called on another thread with a run's id and what its process says; with None where its standing may
-    have changed. `command` gives the words for a queued run and its wish, `again` those to go on with one. At most
-    `most_queued` wait, None for any number.
+    have changed. `command` gives the words for a queued run and its wish, `again` those to go on with one. A run
+    that is cancelled is ended with `patience`, one that the block's end interrupts with `haste`. At most `most_queued`
+    wait, None for any number.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Jobs:
         again: Callable[[str], Sequence[str]] = next_command,
         found: Callable[[], Callable[[], None]] = lambda: lambda: None,
         patience: Patience | None = None,
+        haste: Patience = HASTE,
         pauses_s: Sequence[float] = PAUSES_S,
         looked_s: float = LOOKED_S,
         most_queued: int | None = None,
@@ -76,6 +78,7 @@ class Jobs:
         self._found = found
         self._killed = False
         self._patience = patience or Patience()
+        self._haste = haste
         self._pauses_s = pauses_s
         self._looked_s = looked_s
         self._most_queued = most_queued
@@ -96,7 +99,7 @@ class Jobs:
         with self._starting:
             self._stopped.set()
             if self._child is not None:
-                self._child.end()
+                self._child.end(self._haste)
         self._wake.set()
         self._thread.join()
 

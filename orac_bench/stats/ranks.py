@@ -18,7 +18,7 @@ from statistics import fmean, median, stdev
 from orac_bench.stats.series import ALPHA, NORMAL
 
 EXACT_SIGNED_RANK = 60
-"""Up to so many differences W's distribution is counted out; beyond, the normal one is right to four digits."""
+"""Up to so many differences W's distribution is counted out; beyond, the normal one is within 0.002."""
 EXACT_RANK_SUM = 900
 """Up to so many pairs U's distribution is counted out; beyond, likewise."""
 SMALLEST_P = 1e-12

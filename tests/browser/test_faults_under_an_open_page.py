@@ -130,7 +130,7 @@ def test_a_service_that_was_killed_is_missed_and_its_run_goes_on_without_doubles
     with running_service(tmp_path, models=tiny_models, ollama=ollama_binary, port=service.port, **board) as back:
         expect(page.locator("#banner")).not_to_contain_text("does not answer")
         expect(page.locator("main h1 + p [data-status=done]")).to_be_visible(timeout=180_000)
-        expect(page.get_by_role("region", name="Rounds")).to_contain_text("20 of 30")
+        expect(page.get_by_role("region", name="Rounds")).to_contain_text("30 of 30")
         assert back.get(f"/v1/runs/{run}").json["results"][0]["done"] == 30
     # its case began anew, once, and every round of it was counted once
     counts = page.evaluate("() => window.said")
