@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
@@ -26,17 +27,20 @@ def service(tiny_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
     """A service whose machine is measuring all the time, so that what is queued stays so."""
     folder = tmp_path_factory.mktemp("runs")
     lock = folder / "home" / "measure.lock"
+    command = [sys.executable, "-c", "input()  # a shell in which orac measures"]
     with (
+        subprocess.Popen(command, stdin=subprocess.PIPE) as shell,
         measuring_alone(lock, what="a colleague's run", waiting=None) as turn,
         running_service(folder, models=tiny_models, **QUIET) as started,
     ):
         turn.tell(run="shell", cases_done=1, cases=4, likely_over=datetime(2026, 11, 22, 13, 0, tzinfo=timezone.utc))
-        fill(started)
+        fill(started, shell.pid)
         yield started
+        shell.communicate(b"\n")
 
 
-def fill(service: Service) -> None:
-    """A shell's run that this process measures, and two that are done: one of phi-2, one that told nothing."""
+def fill(service: Service, shell: int) -> None:
+    """A run that process `shell` measures, and two that are done: one of phi-2, one that told nothing."""
     with open_store(service.database, write=True) as store:
         store.add_run(a_run(id="first", started=later(-7200)))
         case = a_case(suite="decode", model="phi-2", workload=a_workload(output_tokens=128))
@@ -46,7 +50,7 @@ def fill(service: Service) -> None:
         store.close_result(result, status=Status.DONE)
         store.update_run("first", status=Status.DONE, ended=later(-7000))
         store.take_in([(a_run(id="other-board", started=later(-3600), status=Status.DONE, ended=NOON), ())])
-        store.add_run(a_run(id="shell", note="mine"), pid=os.getpid(), cases=4)
+        store.add_run(a_run(id="shell", note="mine"), pid=shell, cases=4)
 
 
 def asked(service: Service, **wish: object) -> str:

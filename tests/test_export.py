@@ -63,6 +63,10 @@ def test_the_document_is_that_of_the_interface() -> None:
             "note": None,
             "orac_version": "0.1.0",
             "metrics_version": 1,
+            "blocks": None,
+            "paired": False,
+            "precision": None,
+            "canary": None,
         },
         "conditions": {"hash": "c0ffee", "facts": {"board": "orin", "power_mode": "MAXN"}},
         "results": [
