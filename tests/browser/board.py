@@ -13,10 +13,12 @@ class Kind:
     name: str
     tokens_per_s: float
     memory_b: float
+    appetite: float
+    """Its power over the board's usual one: without it the quickest model would be the thriftiest as well."""
 
 
 KINDS = tuple(
-    Kind(name=name, tokens_per_s=rate, memory_b=memory * 2**20)
+    Kind(name=name, tokens_per_s=rate, memory_b=memory * 2**20, appetite=1.3 if name == "pythia-70m.f16" else 1.0)
     for name, rate, memory in (
         ("qwen3-0.6b-q8_0", 41.0, 760),
         ("qwen3-0.6b-q4_k_m", 52.0, 520),
@@ -60,13 +62,13 @@ def typical(kind: Kind, prompt_tokens: int, output_tokens: int) -> Mapping[str, 
         "decode_tokens_per_s": kind.tokens_per_s,
         "prefill_tokens_per_s": prefill,
         "load_s": 0.4 + kind.memory_b / 1.1e9,
-        "energy_j": POWER_W[0] * whole_s,
-        "joules_per_output_token": POWER_W[0] / kind.tokens_per_s,
+        "energy_j": POWER_W[0] * kind.appetite * whole_s,
+        "joules_per_output_token": POWER_W[0] * kind.appetite / kind.tokens_per_s,
         "model_memory_b": kind.memory_b,
         "ram_peak_b": kind.memory_b + 1.9e9,
         "temperature_start_celsius": 44.0,
         "temperature_max_celsius": 52.0,
-        "power_w_mean": POWER_W[0],
+        "power_w_mean": POWER_W[0] * kind.appetite,
     }
 
 

@@ -141,7 +141,7 @@ def _values(kind: Kind, prompt_tokens: int, output_tokens: int, level: float) ->
     told = typical(kind, prompt_tokens, output_tokens)
     found = {key: one * level for key, one in told.items() if key.endswith("_s") and not key.endswith("_per_s")}
     found |= {key: one / level for key, one in told.items() if key.endswith("_per_s")}
-    watts = POWER_W[1]
+    watts = POWER_W[1] * kind.appetite
     return found | {
         "tpot_s": 1 / found["decode_tokens_per_s"],
         "itl_p50_s": 1 / found["decode_tokens_per_s"],
