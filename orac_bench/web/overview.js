@@ -17,8 +17,8 @@ import { direction, metric } from "./words.js";
 
 const WIDE = matchMedia("(min-width: 721px)");
 const STEADY = matchMedia("(max-width: 720px), (min-width: 1201px)");
-/** Rows that fill the screen; the others may come a frame later, where they move nothing that is there. */
-const SEEN = 16;
+/** Rows that fill the screen below the tiles; the others may come a frame later, where they move nothing there. */
+const SEEN = Math.ceil((innerHeight * 0.7) / 57);
 const KINDS = { bad: "worse", unsure: "inconclusive", same: "same", good: "better" };
 
 /** Shows the overview. */
