@@ -27,6 +27,7 @@ DOCUMENTS = (
     "docs/architecture.md",
     "docs/board.md",
     "docs/faults.md",
+    "docs/numbers.md",
     "docs/telemetry.md",
     "requirements/README.md",
 )
