@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
 import sqlite3
 import threading
@@ -180,6 +182,23 @@ def test_an_empty_file_becomes_a_database_and_is_none_for_who_reads(tmp_path: Pa
     with open_store(url(path), write=True) as store:
         assert store.runs() == ()
     assert [file.name for file in tmp_path.iterdir()] == ["orac.db"]
+
+
+def test_who_makes_a_database_is_waited_for_longer_than_a_lock_of_sqlite(tmp_path: Path) -> None:
+    # given another process that makes a database in this folder, and has not come to write anything yet
+    maker = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(maker, fcntl.LOCK_EX)
+    opened = threading.Thread(target=lambda: open_store(url(tmp_path / "orac.db"), write=True, patience_s=0.05).close())
+    opened.start()
+    # when it takes ten times as long as a lock is waited for
+    opened.join(timeout=0.5)
+    assert opened.is_alive()
+    assert list(tmp_path.iterdir()) == []
+    # then the second makes it when the first is gone
+    os.close(maker)
+    opened.join()
+    with open_store(url(tmp_path / "orac.db"), write=False) as store:
+        assert store.runs() == ()
 
 
 def test_processes_that_create_a_database_together_wait_for_each_other(tmp_path: Path) -> None:

@@ -5,8 +5,12 @@ An older one is upgraded in one transaction, after a backup beside it. What must
 
 from __future__ import annotations
 
+import fcntl
+import os
 import sqlite3
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +18,7 @@ from pathlib import Path
 from sqlalchemy.engine import Engine
 
 from orac_bench import __version__
-from orac_bench.errors import StoreError, StoreForeign, StoreMissing, StoreNewer
+from orac_bench.errors import StoreError, StoreForeign, StoreLocked, StoreMissing, StoreNewer
 from orac_bench.store.engine import connect, sqlite_engine
 from orac_bench.store.faults import FOREIGN_NEXT, faults
 
@@ -29,6 +33,9 @@ class Migrations:
     folder: Path
     head: str
 
+
+UPGRADE_PATIENCE_S = 120.0
+"""How long another process may take to create or upgrade a database; a card of a board that wears out is slow."""
 
 MIGRATIONS = Migrations(folder=Path(__file__).parent / "migrations", head="0003")
 
@@ -67,17 +74,64 @@ def open_to_write(path: Path, *, patience_s: float, migrations: Migrations, cloc
     """
     with faults(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        found = revision(path, patience_s=patience_s, migrations=migrations) if path.exists() else None
-        _prove_writable(path, patience_s=patience_s)
-        if found != migrations.head:
-            if found is not None:
-                backup(path, _backup_path(path, found, clock()), patience_s=patience_s)
-            engine = sqlite_engine(path, "migrate", patience_s=patience_s)
-            try:
-                upgrade(engine, migrations)
-            finally:
-                engine.dispose()
+        if _found(path, patience_s=patience_s, migrations=migrations) == migrations.head:
+            _prove_writable(path, patience_s=patience_s)
+        else:
+            with _alone_in(path.parent):
+                _bring_up(path, patience_s=patience_s, migrations=migrations, now=clock())
     return sqlite_engine(path, "write", patience_s=patience_s)
+
+
+def _found(path: Path, *, patience_s: float, migrations: Migrations) -> str | None:
+    return revision(path, patience_s=patience_s, migrations=migrations) if path.exists() else None
+
+
+def _bring_up(path: Path, *, patience_s: float, migrations: Migrations, now: datetime) -> None:
+    """Creates the database at `path`, or upgrades it after a backup, unless another process just did."""
+    found = _found(path, patience_s=patience_s, migrations=migrations)
+    _prove_writable(path, patience_s=patience_s)
+    if found == migrations.head:
+        return
+    if found is not None:
+        backup(path, _backup_path(path, found, now), patience_s=patience_s)
+    engine = sqlite_engine(path, "migrate", patience_s=patience_s)
+    try:
+        upgrade(engine, migrations)
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Holds `folder` while the `with` block runs, so that only one process at a time creates or upgrades there.
+
+    SQLite's own locks do not do: who changes a new file to a write-ahead log is refused at once where another does.
+    The kernel lets go when the holder ends in any way. A file system without such locks (NFS for a folder) leaves it
+    to SQLite's. Raises StoreLocked after UPGRADE_PATIENCE_S.
+    """
+    handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        _take(handle, folder, until=time.monotonic() + UPGRADE_PATIENCE_S)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _take(handle: int, folder: Path, *, until: float) -> None:
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > until:
+                raise StoreLocked(
+                    f"Another process has been making or upgrading a database in {folder} for too long.",
+                    next=f"See which with `fuser -v {folder}`, then try again.",
+                ) from None
+            time.sleep(0.02)
+        except OSError:
+            return
+        else:
+            return
 
 
 def revision(path: Path, *, patience_s: float, migrations: Migrations) -> str | None:
