@@ -142,7 +142,10 @@ def test_a_source_that_cannot_be_opened_is_tried_again_later() -> None:
 
 def test_memory_is_bounded_and_what_was_dropped_is_counted() -> None:
     source = Counting()
-    with Sampler([source], slow_s=0.01, fast_s=0.01, kept=5) as sampler:
+    with (
+        Sampler([source], slow_s=0.01, fast_s=0.01, kept=5) as sampler,
+        sampler.fast(),
+    ):  # the slow pace leaves some out
         eventually(lambda: source.events.count("read") > 10)  # more than 10: the last one may still be on its way
         taken = sampler.take()
         assert len(taken) == 5
