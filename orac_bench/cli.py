@@ -72,18 +72,8 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(metavar="COMMAND", required=True)
 
     def command(name: str, module: str, text: str, *, example: str, store: bool = True) -> argparse.ArgumentParser:
-        made = commands.add_parser(
-            name,
-            help=text,
-            description=text,
-            epilog=f"example: {example}",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            allow_abbrev=False,
-        )
+        made = _action(commands, name, text, example=example, store=store)
         made.set_defaults(module=module, function=name.replace("import", "take_in"))
-        made.add_argument("--json", action="store_true", help="print one JSON document")
-        if store:
-            made.add_argument("--database", metavar="URL", help="the store (default: ORAC_DATABASE_URL)")
         return made
 
     command("doctor", "doctor", "Check every prerequisite", example="orac doctor", store=False)
@@ -94,15 +84,15 @@ def parser() -> argparse.ArgumentParser:
     listed.add_argument("--limit", type=at_least(1), default=20, metavar="N", help="how many (default 20)")
     listed.add_argument("--before", metavar="RUN", help="only runs older than this one")
     shown = command("show", "runs", "Show one run: conditions, results, flags", example="orac show latest --rounds")
-    shown.add_argument("run", metavar="RUN", help="an id, latest, or latest~2")
+    shown.add_argument("run", metavar="RUN", help=_RUN)
     shown.add_argument("--rounds", action="store_true", help="every round as well")
     deleted = command("delete", "runs", "Delete a run and its rounds", example="orac delete latest~3")
-    deleted.add_argument("run", metavar="RUN", help="an id, latest, or latest~2")
+    deleted.add_argument("run", metavar="RUN", help=_RUN)
     deleted.add_argument("--yes", action="store_true", help="do not ask")
     _judging(command)
     exported = command("export", "exchange", "Write runs in a form that others read", example=_EXPORT)
-    exported.add_argument("runs", nargs="+", metavar="RUN", help="an id, latest, or latest~2")
-    exported.add_argument("--format", choices=_FORMATS, default="json")
+    exported.add_argument("runs", nargs="+", metavar="RUN", help=_RUN)
+    exported.add_argument("--format", choices=_FORMATS, default="json", help="default: json")
     exported.add_argument("-o", dest="output", metavar="PATH", help="write to a file instead of stdout")
     imported = command("import", "exchange", "Take in another board's JSON export", example="orac import other.json")
     imported.add_argument("file", metavar="FILE", help="made by orac export --format json")
@@ -115,9 +105,36 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def _action(
+    actions: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    text: str,
+    *,
+    example: str,
+    store: bool = True,
+) -> argparse.ArgumentParser:
+    """What can be typed behind `name`, so far --json and where there is a `store` --database; its help has an example.
+
+    It is done by the function of that name, unless said otherwise.
+    """
+    made = actions.add_parser(
+        name,
+        help=text,
+        description=text[:1].upper() + text[1:],
+        epilog=f"example: {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    made.set_defaults(function=name)
+    made.add_argument("--json", action="store_true", help="print one JSON document")
+    if store:
+        made.add_argument("--database", metavar="URL", help="the store (default: ORAC_DATABASE_URL)")
+    return made
+
+
 def _judging(command: Callable[..., argparse.ArgumentParser]) -> None:
     compared = command("compare", "compare", "Tell what became slower or faster, and how surely", example=_COMPARE)
-    compared.add_argument("base", metavar="BASE", help="RUN or RUN:CASE: an id, latest, latest~2 or a baseline's name")
+    compared.add_argument("base", metavar="BASE", help=f"RUN or RUN:CASE: {_RUN}")
     compared.add_argument("candidates", nargs="*", metavar="CANDIDATE", help="likewise; none for a run with --paired")
     compared.add_argument("--metric", action="append", default=[], metavar="M", help="default: the suite's headlines")
     compared.add_argument(
@@ -135,22 +152,25 @@ def _judging(command: Callable[..., argparse.ArgumentParser]) -> None:
     )
     baseline = command("baseline", "marks", "Give runs names to compare with", example=_BASELINE, store=False)
     actions = baseline.add_subparsers(metavar="set|list|remove", required=True)
-    for name, text in (("set", "name a run"), ("list", "list the names"), ("remove", "take a name away")):
-        action = actions.add_parser(name, help=text, description=text.capitalize(), allow_abbrev=False)
+    for name, text, example in (
+        ("set", "name a run", _BASELINE),
+        ("list", "list the names", "orac baseline list"),
+        ("remove", "take a name away", "orac baseline remove main-baseline"),
+    ):
+        action = _action(actions, name, text, example=example)
         action.set_defaults(function=f"{name}_baseline" if name != "list" else "baselines")
-        action.add_argument("--json", action="store_true", help="print one JSON document")
-        action.add_argument("--database", metavar="URL", help="the store (default: ORAC_DATABASE_URL)")
         if name != "list":
             action.add_argument("name", metavar="NAME", help="lower-case letters, digits, dots, underscores, hyphens")
         if name == "set":
-            action.add_argument("run", metavar="RUN", help="an id, latest, or latest~2")
+            action.add_argument("run", metavar="RUN", help=_RUN)
     noted = command("annotate", "marks", "Write a note beside a run", example='orac annotate latest "new fan"')
-    noted.add_argument("run", metavar="RUN", help="an id, latest, latest~2, or a baseline's name")
+    noted.add_argument("run", metavar="RUN", help=_RUN)
     noted.add_argument("text", metavar="TEXT", help="what to remember")
     noted.add_argument("--case", metavar="CASE", help="beside one case of it: its key or MODEL/SUITE/LENGTH")
     noted.add_argument("--acknowledge", action="store_true", help="with --case: its change of level there is no news")
 
 
+_RUN = "an id, latest, latest~2 or a baseline's name"
 _COMPARE = "orac compare main-baseline latest --fail-on decode_tokens_per_s:5%"
 _HISTORY = "orac history --model phi-2 --suite decode"
 _BASELINE = "orac baseline set main-baseline latest"
@@ -161,16 +181,15 @@ _EXPORT = "orac export latest --format csv -o run.csv"
 
 def _telemetry(telemetry: argparse.ArgumentParser) -> None:
     actions = telemetry.add_subparsers(metavar="watch|parse|energy|calibrate", required=True)
-    made = {}
-    for name, text in (
-        ("watch", "print readings as they come, one line each"),
-        ("parse", "turn recorded lines of tegrastats into JSON lines"),
-        ("energy", "print the energy of a window of a recorded log"),
-        ("calibrate", "fit the power sensor's lag from steps of load"),
-    ):
-        made[name] = actions.add_parser(name, help=text, description=text.capitalize(), allow_abbrev=False)
-        made[name].set_defaults(function=name)
-        made[name].add_argument("--json", action="store_true", help="print JSON")
+    made = {
+        name: _action(actions, name, text, example=f"orac telemetry {name} {more}".rstrip(), store=False)
+        for name, text, more in (
+            ("watch", "print readings as they come, one line each", "--count 10"),
+            ("parse", "turn recorded lines of tegrastats into JSON lines", "tegrastats.log"),
+            ("energy", "print the energy of a window of a recorded log", "tegrastats.log --from 52 --to 60"),
+            ("calibrate", "fit the power sensor's lag from steps of load", "--source replay:tegrastats.log"),
+        )
+    }
     watch, energy = made["watch"], made["energy"]
     watch.add_argument("--count", type=at_least(1), metavar="N", help="end after N readings")
     watch.add_argument("--interval", type=_positive, default=1.0, metavar="S", help="seconds between them (default 1)")
@@ -191,18 +210,13 @@ def _telemetry(telemetry: argparse.ArgumentParser) -> None:
 
 def _database(db: argparse.ArgumentParser) -> None:
     actions = db.add_subparsers(metavar="upgrade|check|backup|rollup", required=True)
-    for name, text in (
-        ("upgrade", "bring an older store up to this version, after a backup beside it"),
-        ("check", "look for damage"),
-        ("backup", "copy the store while it is in use"),
-        ("rollup", "compute summaries and changes of level anew from the rounds"),
+    for name, text, more in (
+        ("upgrade", "bring an older store up to this version, after a backup beside it", ""),
+        ("check", "look for damage", ""),
+        ("backup", "copy the store while it is in use", "orac-2026.db"),
+        ("rollup", "compute summaries and changes of level anew from the rounds", "--rebuild"),
     ):
-        more = {"backup": " orac-2026.db", "rollup": " --rebuild"}.get(name, "")
-        example = f"example: orac db {name}{more}"
-        action = actions.add_parser(name, help=text, description=text.capitalize(), epilog=example, allow_abbrev=False)
-        action.set_defaults(function=name)
-        action.add_argument("--json", action="store_true", help="print one JSON document")
-        action.add_argument("--database", metavar="URL", help="the store (default: ORAC_DATABASE_URL)")
+        action = _action(actions, name, text, example=f"orac db {name} {more}".rstrip())
         if name == "backup":
             action.add_argument("path", metavar="PATH", help="the new file")
         if name == "rollup":

@@ -43,13 +43,11 @@ def test_every_orac_command_in_the_documents_can_be_typed() -> None:
     assert [(line, refusal(line)) for line in typed if refusal(line) is not None] == []
 
 
-def test_every_example_of_the_help_can_be_typed() -> None:
-    typed = list(examples(parser().format_help()))
-    assert typed
-    for name, command in commands().items():
-        own = list(examples(command.format_help()))
-        assert own, f"orac {name} --help has no example"
-        typed += own
+def test_the_help_of_orac_and_of_everything_that_can_be_typed_behind_it_has_an_example_that_can_be_typed() -> None:
+    shown = {words: list(examples(command.format_help())) for words, command in helps(parser(), "orac")}
+    assert [words for words, own in shown.items() if not own] == []
+    assert [(words, own) for words, own in shown.items() if not any(line.startswith(words) for line in own)] == []
+    typed = [line for own in shown.values() for line in own]
     assert [(line, refusal(line)) for line in typed if refusal(line) is not None] == []
 
 
@@ -192,8 +190,20 @@ def refusal(line: str) -> str | None:
 
 def commands() -> dict[str, argparse.ArgumentParser]:
     """The commands of `orac` by name."""
-    (found,) = (action for action in parser()._actions if isinstance(action, argparse._SubParsersAction))
-    return dict(found.choices)
+    return actions(parser())
+
+
+def actions(command: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """What can be typed behind a command, by its word; of most nothing."""
+    found = (action for action in command._actions if isinstance(action, argparse._SubParsersAction))
+    return {name: one for action in found for name, one in action.choices.items()}
+
+
+def helps(command: argparse.ArgumentParser, words: str) -> Iterator[tuple[str, argparse.ArgumentParser]]:
+    """Everything that has a `--help`: the words before it, and what parses those behind."""
+    yield words, command
+    for name, action in actions(command).items():
+        yield from helps(action, f"{words} {name}")
 
 
 def options_of_bench() -> list[str]:
