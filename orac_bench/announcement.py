@@ -8,7 +8,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -16,12 +15,10 @@ from pathlib import Path
 from typing import Protocol
 
 from orac_bench.errors import MissingPrerequisite
+from orac_bench.lock import taken, taken_at_once
 from orac_bench.settings import Settings
 
 FILE = "service.json"
-GLANCES = 20
-GLANCE_S = 0.01
-"""A lock that is only being looked at is free again at once: it counts as held when it is after so many looks."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +68,7 @@ def announced(settings: Settings, server: Serving) -> Iterator[Announcement]:
             next="Set ORAC_HOME to a folder that you can write.",
         ) from error
     try:
-        if not _taken(handle):
+        if not taken(handle, fcntl.LOCK_EX):
             other = _read(path)
             who = "" if other is None else f" (process {other.pid}, at {other.service})"
             raise MissingPrerequisite(
@@ -96,7 +93,7 @@ def read_announcement(settings: Settings) -> Announcement | None:
     except OSError:
         return None
     try:
-        return None if _free(handle) else _read(path)
+        return None if taken_at_once(handle, fcntl.LOCK_SH) else _read(path)
     finally:
         os.close(handle)
 
@@ -113,22 +110,3 @@ def _read(path: Path) -> Announcement | None:
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-
-
-def _taken(handle: int) -> bool:
-    for _ in range(GLANCES):
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            time.sleep(GLANCE_S)
-        else:
-            return True
-    return False
-
-
-def _free(handle: int) -> bool:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

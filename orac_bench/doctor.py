@@ -15,7 +15,8 @@ from pathlib import Path
 
 from orac_bench.candidates import find_candidates
 from orac_bench.errors import OracError, StoreMissing
-from orac_bench.lock import holder
+from orac_bench.lock import LOCK, measuring_now
+from orac_bench.metrics import version_key
 from orac_bench.models.meminfo import available_b
 from orac_bench.observer import has_gpu
 from orac_bench.ollama.client import Client
@@ -144,7 +145,7 @@ def _ollama(settings: Settings, environ: Mapping[str, str]) -> Check:
             detail=f"{program} does not tell its version; it may not be an Ollama.",
             next="Set ORAC_OLLAMA_BIN to one.",
         )
-    if tuple(int(part) for part in version.split("-")[0].split(".")[:3] if part.isdigit()) < QWEN3_SINCE:
+    if version_key(version) < QWEN3_SINCE:
         return Check(
             name="ollama",
             state=State.WARNING,
@@ -253,7 +254,7 @@ def _gpu_use(settings: Settings, *, on_gpu: bool) -> Iterator[Check]:
 
 
 def _lock(settings: Settings) -> Check:
-    who = holder(settings.home / "measure.lock")
-    if who.pid is not None and Path(f"/proc/{who.pid}").exists():
+    who = measuring_now(settings.home / LOCK)
+    if who is not None:
         return Check(name="lock", state=State.WARNING, detail=f"This machine is measuring: {who}.", next="Wait for it.")
     return Check(name="lock", state=State.OK, detail="no measurement is running")

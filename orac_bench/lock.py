@@ -17,8 +17,10 @@ from pathlib import Path
 
 from orac_bench.errors import Busy, Holder, MissingPrerequisite
 
-__all__ = ["Holder", "Turn", "holder", "measuring_alone", "measuring_now", "visiting"]
+__all__ = ["LOCK", "Holder", "Turn", "holder", "measuring_alone", "measuring_now", "taken", "taken_at_once", "visiting"]
 
+LOCK = "measure.lock"
+"""The lock of this machine, in ORAC_HOME."""
 VISITS = "visit.lock"
 GLANCES = 20
 GLANCE_S = 0.01
@@ -89,7 +91,7 @@ def visiting(path: Path) -> Iterator[None]:
     """
     handle = _opened(path.with_name(VISITS))
     try:
-        if not _taken(handle, fcntl.LOCK_SH):
+        if not taken(handle, fcntl.LOCK_SH):
             found = measuring_now(path) or Holder(pid=None, what=None, since=None)
             raise _busy(found)
         found_now = _held_by(path)
@@ -128,6 +130,27 @@ def holder(path: Path) -> Holder:
         return Holder(pid=None, what=None, since=None)
 
 
+def taken(handle: int, how: int) -> bool:
+    """Whether the lock of the open file `handle` could be taken, others' glances at it waited out.
+
+    `how` is LOCK_EX or LOCK_SH of fcntl.
+    """
+    for _ in range(GLANCES):
+        if taken_at_once(handle, how):
+            return True
+        time.sleep(GLANCE_S)
+    return False
+
+
+def taken_at_once(handle: int, how: int) -> bool:
+    """The same without waiting: a glance at it."""
+    try:
+        fcntl.flock(handle, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
 _FORM = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -138,7 +161,7 @@ def _held_by(path: Path) -> Holder | None:
     except OSError:
         return None
     try:
-        return None if _try(handle, fcntl.LOCK_SH) else holder(path)
+        return None if taken_at_once(handle, fcntl.LOCK_SH) else holder(path)
     finally:
         os.close(handle)
 
@@ -161,12 +184,12 @@ def _wait(
     sleep: Callable[[float], None],
 ) -> None:
     """Takes the lock of `handle` for its own, once it is free."""
-    if _taken(handle, fcntl.LOCK_EX):
+    if taken(handle, fcntl.LOCK_EX):
         return
     if waiting is None:
         raise _busy(who())
     waiting(who())
-    while not _try(handle, fcntl.LOCK_EX):
+    while not taken_at_once(handle, fcntl.LOCK_EX):
         sleep(0.5)
 
 
@@ -174,23 +197,6 @@ def _busy(found: Holder) -> Busy:
     if found is VISITOR:
         return Busy("Ollama is answering a call of the service.", next="Wait until it has.", holder=found)
     return Busy(f"This machine is measuring already: {found}.", next="Wait for it, or end it.", holder=found)
-
-
-def _taken(handle: int, how: int) -> bool:
-    """Whether the lock could be taken, others' glances at it waited out."""
-    for _ in range(GLANCES):
-        if _try(handle, how):
-            return True
-        time.sleep(GLANCE_S)
-    return False
-
-
-def _try(handle: int, how: int) -> bool:
-    try:
-        fcntl.flock(handle, how | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _moment(at: datetime) -> str:

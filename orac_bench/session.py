@@ -24,7 +24,7 @@ from orac_bench.forecast import Forecast
 from orac_bench.intent import Intent
 from orac_bench.judging.headlines import HEADLINES
 from orac_bench.listener import Listener
-from orac_bench.lock import Turn, measuring_alone
+from orac_bench.lock import LOCK, Turn, measuring_alone
 from orac_bench.measurement import Measurement
 from orac_bench.models.folder import discover
 from orac_bench.models.register import forget_missing
@@ -37,11 +37,6 @@ from orac_bench.store.store import Store, open_store
 from orac_bench.suites import grid
 from orac_bench.suites.prompt import Recipe
 from orac_bench.targets import load_alone
-
-__all__ = ["LOCK", "Intent", "Session", "is_alive", "open_session"]
-
-LOCK = "measure.lock"
-"""The lock of this machine, in ORAC_HOME."""
 
 STARTED = {"orac": "a run of `orac bench`", "pytest": "a run of pytest", "rest": "a run of the service"}
 """What those who wait are told of a measurement without a note, by what started it."""

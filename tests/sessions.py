@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from orac_bench.candidates import Candidate, find_candidates
+from orac_bench.intent import Intent
 from orac_bench.lock import Holder
 from orac_bench.measurement import Measurement
 from orac_bench.records import Case, Failure, Phase, Round, Status
-from orac_bench.session import Intent, Session, open_session
+from orac_bench.session import Session, open_session
 from orac_bench.settings import Settings, read_settings
 from orac_bench.suites.grid import SUITES, Point, Wishes, points
 

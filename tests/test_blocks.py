@@ -8,11 +8,12 @@ import pytest
 from orac_bench import canary
 from orac_bench.candidates import find_candidates, varied
 from orac_bench.errors import OracError, StoreError
+from orac_bench.intent import Intent
 from orac_bench.interleaving import split
 from orac_bench.opened import before
 from orac_bench.records import Phase, Status
 from orac_bench.selfcheck.known_server import Biases, known_server
-from orac_bench.session import Intent, open_session
+from orac_bench.session import open_session
 from orac_bench.stats.stopping import Rule
 from orac_bench.store.store import open_store
 from orac_bench.suites.grid import OPTIONS

@@ -26,7 +26,7 @@ from orac_bench.api.lookout import Lookout
 from orac_bench.api.shelf import Shelf
 from orac_bench.api.tenure import tenure
 from orac_bench.judging.remembered import Remembered
-from orac_bench.lock import measuring_now
+from orac_bench.lock import LOCK, measuring_now
 from orac_bench.records import Json
 from orac_bench.settings import NAMES, Settings, as_environ
 from orac_bench.store.store import Store, open_store
@@ -76,7 +76,7 @@ class House:
     @property
     def lock(self) -> Path:
         """The lock of who measures."""
-        return self.settings.home / "measure.lock"
+        return self.settings.home / LOCK
 
     def end(self) -> None:
         """Has every stream end: the service is told to."""
@@ -106,7 +106,7 @@ def open_house(settings: Settings, *, environ: Mapping[str, str] | None = None) 
     Raises OracError where another service has the home or the store, or where the store cannot be used.
     """
     own = dict(os.environ if environ is None else environ)
-    lock = settings.home / "measure.lock"
+    lock = settings.home / LOCK
     closing = threading.Event()
     with ExitStack() as stack:
         stack.enter_context(tenure(settings))

@@ -22,9 +22,8 @@ from orac_bench.api.said import last_words
 from orac_bench.api.wish import first_command, next_command, run_folder
 from orac_bench.beginning import is_alive
 from orac_bench.errors import Busy, Holder, OracError, UnknownRun
-from orac_bench.lock import measuring_now
+from orac_bench.lock import LOCK, measuring_now
 from orac_bench.records import Json, Run, Status
-from orac_bench.session import LOCK
 from orac_bench.store.store import Store
 
 SAID = "log.txt"

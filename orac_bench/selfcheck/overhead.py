@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from orac_bench.candidates import Candidate, find_candidates
+from orac_bench.intent import Intent
 from orac_bench.measurement import Measurement
 from orac_bench.records import Phase
 from orac_bench.selfcheck.bare_client import bare_generate
 from orac_bench.selfcheck.quiet import Quiet
-from orac_bench.session import Intent, open_session
+from orac_bench.session import open_session
 from orac_bench.settings import Settings
 from orac_bench.stats.summary import summarise
 from orac_bench.suites.grid import SUITES, Wishes, points

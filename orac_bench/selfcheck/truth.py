@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from orac_bench.candidates import find_candidates
+from orac_bench.intent import Intent
 from orac_bench.metrics import METRICS
 from orac_bench.records import Phase, Round
 from orac_bench.selfcheck.known_server import Biases, KnownServer, Truth, known_server
 from orac_bench.selfcheck.quiet import Quiet
-from orac_bench.session import Intent, open_session
+from orac_bench.session import open_session
 from orac_bench.settings import Settings
 from orac_bench.suites.grid import SUITES, Wishes, points
 

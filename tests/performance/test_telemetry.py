@@ -13,11 +13,12 @@ from random import Random
 from statistics import mean
 
 from orac_bench.candidates import find_candidates
+from orac_bench.intent import Intent
 from orac_bench.measurement import Measurement
 from orac_bench.observer import Observer
 from orac_bench.records import Phase
 from orac_bench.selfcheck.quiet import Quiet
-from orac_bench.session import Intent, open_session
+from orac_bench.session import open_session
 from orac_bench.settings import Settings, read_settings
 from orac_bench.stats.summary import summarise
 from orac_bench.store.store import open_store

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from orac_bench.candidates import find_candidates
+from orac_bench.intent import Intent
 from orac_bench.lock import measuring_alone
 from orac_bench.records import Phase, Result, RoundStatus, Status
-from orac_bench.session import Intent, open_session
+from orac_bench.session import open_session
 from orac_bench.settings import read_settings
 from tests.real.doors import Machine, a_machine, nothing_left
 from tests.sessions import Events, a_point, measure
