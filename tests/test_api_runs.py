@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -233,7 +235,7 @@ def test_a_shells_run_is_listed_with_how_far_it_is_and_is_not_deleted(service: S
         "trigger": "pytest",
         "note": "mine",
         "models": [],
-        "progress": {"rounds_done": 0, "rounds_planned": 0, "cases_done": 0, "cases_planned": 4},
+        "progress": {"rounds_done": 0, "rounds_planned": 0, "rounds_failed": 0, "cases_done": 0, "cases_planned": 4},
         "position": None,
         "likely_over": "2026-11-22T13:00:00.000000Z",
     }
@@ -249,6 +251,17 @@ def test_a_run_is_shown_as_the_command_shows_it(service: Service) -> None:
     assert within(document(run, results, rounds=True), whole)
     assert "rounds" not in short["results"][0]
     assert service.get("/v1/runs/latest~2").json == short
+
+
+def test_a_page_of_runs_is_what_the_command_prints(service: Service) -> None:
+    words = ("list", "--json", "--limit", "2")
+    said = subprocess.run(
+        [sys.executable, "-m", "orac_bench.cli", *words],
+        env={**os.environ, **service.settings},
+        capture_output=True,
+        check=True,
+    )
+    assert json.loads(said.stdout) == service.get("/v1/runs?limit=2").json
 
 
 def test_events_are_resumed_where_a_follower_stopped(service: Service) -> None:

@@ -11,7 +11,8 @@ import pytest
 
 from orac_bench.errors import StoreError, UsageError
 from orac_bench.records import Failure, Flag, Json, Phase, Round, Run, Status
-from orac_bench.store.export import export, import_document
+from orac_bench.store.exchange import import_document
+from orac_bench.store.export import export
 from orac_bench.store.store import Store, open_store
 from tests.builders import a_case, a_round, a_run, later
 

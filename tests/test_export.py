@@ -17,7 +17,8 @@ from pytest_benchmark.stats import Stats
 
 from orac_bench.errors import StoreMissing, UnknownRun, UsageError
 from orac_bench.records import Failure, Flag, Phase, Round, Run, Status
-from orac_bench.store.export import document, export, frame
+from orac_bench.store.document import document
+from orac_bench.store.export import export, frame
 from orac_bench.store.pytest_json import stats
 from orac_bench.store.reading import FLAT_COLUMNS
 from orac_bench.store.store import Store, open_store

@@ -23,9 +23,9 @@ _RUN: dict[str, JsonValue] = {
     "trigger": "rest",
     "note": "new fan",
     "models": ["phi-2.q4_k_m"],
-    "progress": {"rounds_done": 7, "rounds_planned": 24, "cases_done": 0, "cases_planned": 2},
+    "progress": {"rounds_done": 7, "rounds_planned": 24, "rounds_failed": 0, "cases_done": 0, "cases_planned": 2},
     "position": None,
-    "likely_over": "2026-11-22T12:04:30Z",
+    "likely_over": "2026-11-22T12:04:30.000000Z",
 }
 SHOWN: dict[str, JsonValue] = {
     "run": {
@@ -153,6 +153,7 @@ class Progress(BaseModel):
 
     rounds_done: int
     rounds_planned: int
+    rounds_failed: int
     cases_done: int
     cases_planned: int | None = Field(description="null before the run begins.")
 

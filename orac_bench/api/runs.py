@@ -21,10 +21,8 @@ from orac_bench.api.run_bodies import (
     CaseEstimate,
     Chunks,
     Estimate,
-    Progress,
     Queued,
     RunBody,
-    RunItem,
     RunPage,
 )
 from orac_bench.api.said import last_lines
@@ -32,12 +30,11 @@ from orac_bench.api.shown import shown
 from orac_bench.api.wish import run_folder
 from orac_bench.beginning import is_alive, queued
 from orac_bench.candidates import find_candidates
-from orac_bench.errors import Holder, RunMeasuring
+from orac_bench.errors import RunMeasuring
 from orac_bench.intent import Intent
 from orac_bench.lock import measuring_now
-from orac_bench.records import Phase, Status
-from orac_bench.store.document import moment
-from orac_bench.store.page import RunLine
+from orac_bench.records import Phase
+from orac_bench.store.page import page_part
 
 router = APIRouter(prefix="/v1/runs", tags=["runs"])
 
@@ -100,8 +97,7 @@ async def page(
     def told() -> str:
         older = None if before is None else here.store.resolve(before)
         lines = here.store.runs(limit=limit, before=older)
-        following = lines[-1].id if len(lines) == limit else None
-        return RunPage(runs=[_item(line, holder) for line in lines], next=following).model_dump_json()
+        return RunPage.model_validate(page_part(lines, limit=limit, holder=holder)).model_dump_json()
 
     return await current(here, ("runs", limit, before, holder), told)
 
@@ -175,24 +171,3 @@ def chunks(
     """Tells when the chunks of a round arrived, in seconds after its request."""
     arrivals_ns = here.store.arrivals(here.store.resolve(run), case, index, phase=phase)
     return Chunks(t_s=[at / 1e9 for at in arrivals_ns])
-
-
-def _item(line: RunLine, holder: Holder | None) -> RunItem:
-    measured = line.status is Status.RUNNING and holder is not None and holder.run == line.id
-    return RunItem(
-        id=line.id,
-        status=line.status.value,
-        started=moment(line.started) or "",
-        ended=moment(line.ended),
-        trigger=line.trigger,
-        note=line.note,
-        models=[*line.models],
-        progress=Progress(
-            rounds_done=line.rounds,
-            rounds_planned=line.rounds_planned,
-            cases_done=line.cases_done,
-            cases_planned=line.cases_planned,
-        ),
-        position=line.position,
-        likely_over=moment(holder.likely_over) if measured and holder is not None else None,
-    )

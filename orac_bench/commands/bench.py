@@ -17,7 +17,7 @@ from orac_bench.errors import MissingPrerequisite, OllamaError
 from orac_bench.options import wished
 from orac_bench.outcome import outcome
 from orac_bench.settings import Settings, checkout
-from orac_bench.store.export import document
+from orac_bench.store.document import document
 from orac_bench.store.store import open_store
 from orac_bench.visible import visible
 

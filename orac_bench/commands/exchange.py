@@ -11,6 +11,7 @@ from orac_bench.errors import StoreFull, UsageError
 from orac_bench.judging.headlines import HEADLINES
 from orac_bench.settings import Settings
 from orac_bench.store import export as forms
+from orac_bench.store.exchange import import_document
 from orac_bench.store.store import open_store
 from orac_bench.units import counted
 from orac_bench.visible import visible
@@ -45,7 +46,7 @@ def take_in(settings: Settings, arguments: argparse.Namespace) -> int:
             f"{path} is no JSON document.", next="Make one on the other board: orac export RUN --format json -o F"
         ) from error
     with open_store(settings.database_url, write=True) as store:
-        taken = forms.import_document(store, document)
+        taken = import_document(store, document)
         for run_id in taken:
             store.find_levels(run_id, HEADLINES)
     if arguments.json:

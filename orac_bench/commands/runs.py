@@ -9,12 +9,13 @@ from collections.abc import Sequence
 
 from orac_bench.beginning import is_alive
 from orac_bench.errors import UsageError
+from orac_bench.lock import LOCK, measuring_now
 from orac_bench.outcome import block_lines, precision_lines
-from orac_bench.records import Json, Run
+from orac_bench.records import Run
 from orac_bench.settings import Settings
-from orac_bench.store.export import document
+from orac_bench.store.document import document
 from orac_bench.store.marks import Annotation
-from orac_bench.store.page import RunLine
+from orac_bench.store.page import page_part
 from orac_bench.store.store import open_store
 from orac_bench.tables import (
     failure_lines,
@@ -35,8 +36,8 @@ def list(settings: Settings, arguments: argparse.Namespace) -> int:
         before = None if arguments.before is None else store.resolve(arguments.before)
         lines = store.runs(limit=arguments.limit, before=before)
     if arguments.json:
-        following = lines[-1].id if len(lines) == arguments.limit else None
-        print(json.dumps({"runs": [_line(line) for line in lines], "next": following}))
+        holder = measuring_now(settings.home / LOCK)
+        print(json.dumps(page_part(lines, limit=arguments.limit, holder=holder)))
         return 0
     columns = ("run", "started (UTC)", "status", "cases", "rounds", "failed", "note")
     rows = [
@@ -118,17 +119,3 @@ def _written(annotations: Sequence[Annotation]) -> Sequence[str]:
         f"Written {one.at:%Y-%m-%d %H:%M}{f' of case {one.case}' if one.case else ''}: {' '.join(one.text.split())}"
         for one in annotations
     ]
-
-
-def _line(line: RunLine) -> dict[str, Json]:
-    return {
-        "id": line.id,
-        "status": line.status.value,
-        "started": line.started.isoformat().replace("+00:00", "Z"),
-        "ended": None if line.ended is None else line.ended.isoformat().replace("+00:00", "Z"),
-        "trigger": line.trigger,
-        "note": line.note,
-        "cases": line.cases,
-        "rounds": line.rounds,
-        "failed": line.failed,
-    }

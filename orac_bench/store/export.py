@@ -15,8 +15,6 @@ from orac_bench.errors import UsageError
 from orac_bench.metrics import METRICS
 from orac_bench.records import Phase, Result, Run, Summary
 from orac_bench.store.benchstat import benchstat_text
-from orac_bench.store.document import document as document
-from orac_bench.store.exchange import import_document as import_document
 from orac_bench.store.exchange import packed
 from orac_bench.store.pytest_json import pytest_document
 from orac_bench.store.reading import FLAT_COLUMNS

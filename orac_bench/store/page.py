@@ -5,7 +5,7 @@ Columns instead of records: a line needs little of what a run holds, and a page 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
@@ -14,7 +14,9 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 from sqlmodel import col
 
+from orac_bench.errors import Holder
 from orac_bench.records import Status
+from orac_bench.store.document import Object, moment
 from orac_bench.store.events import STARTED
 from orac_bench.store.reading import run_row
 from orac_bench.store.tables import EventRow, ResultRow, RunRow
@@ -119,6 +121,38 @@ def runs(session: Session, *, limit: int, before: str | None) -> tuple[RunLine, 
         )
         for row, uid, status, started, ended, trigger, note, position in rows
     )
+
+
+def page_part(lines: Sequence[RunLine], *, limit: int, holder: Holder | None) -> Object:
+    """A page of at most `limit` runs as `GET /v1/runs` and `orac list --json` answer it; `holder` measures now.
+
+    `next` is for the page after it, null on the last one.
+    """
+    following = lines[-1].id if len(lines) == limit else None
+    return {"runs": [line_part(line, holder) for line in lines], "next": following}
+
+
+def line_part(line: RunLine, holder: Holder | None) -> Object:
+    """A run in a list. `likely_over` is null but of the run that `holder` measures now, once it can be told."""
+    over = holder.likely_over if holder is not None and holder.run == line.id else None
+    return {
+        "id": line.id,
+        "status": line.status.value,
+        "started": moment(line.started),
+        "ended": moment(line.ended),
+        "trigger": line.trigger,
+        "note": line.note,
+        "models": [*line.models],
+        "progress": {
+            "rounds_done": line.rounds,
+            "rounds_planned": line.rounds_planned,
+            "rounds_failed": line.failed,
+            "cases_done": line.cases_done,
+            "cases_planned": line.cases_planned,
+        },
+        "position": line.position,
+        "likely_over": moment(over) if line.status is Status.RUNNING else None,
+    }
 
 
 def _planned(session: Session, run_ids: Collection[int]) -> dict[int, int]:
