@@ -13,9 +13,10 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from orac_bench.models.meminfo import available_b, total_b
+from orac_bench.models.meminfo import available_b, swap_free_b, total_b
 from orac_bench.records import Conditions, Json
 from orac_bench.telemetry.board import board_facts
+from orac_bench.telemetry.sources.files import text
 
 PLACES = frozenset({"OLLAMA_HOST", "OLLAMA_MODELS", "HOME", "OLLAMA_ORIGINS"})
 """Settings of the server that say where it is, not how it works."""
@@ -75,27 +76,15 @@ def volatile_facts(root: Path = Path("/"), *, celsius: float | None = None) -> d
         "load_1min": float(load.split()[0]) if load else None,
         "memory_available_b": available_b(root),
         "temperature_start_celsius": celsius,
-        "swap_free_b": _kib(root / "proc/meminfo", "SwapFree"),
+        "swap_free_b": swap_free_b(root),
     }
 
 
 def _first(path: Path) -> str | None:
-    text = _read(path).replace("\0", "").strip()
-    return text.splitlines()[0].strip() if text else None
+    content = text(path)
+    return content.splitlines()[0].strip() if content else None
 
 
 def _field(path: Path, name: str) -> str | None:
-    found = re.search(rf"^{re.escape(name)}\s*:\s*(.+)$", _read(path), re.MULTILINE)
+    found = re.search(rf"^{re.escape(name)}\s*:\s*(.+)$", text(path) or "", re.MULTILINE)
     return found[1].strip() if found else None
-
-
-def _kib(path: Path, name: str) -> int | None:
-    value = _field(path, name)
-    return int(value.split()[0]) * 1024 if value else None
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""

@@ -216,7 +216,7 @@ def _telemetry(settings: Settings) -> Iterator[Check]:
 
 
 def _cautions(settings: Settings) -> Iterator[Check]:
-    """What spoils a measurement before it has begun. Little disk is a check of its own."""
+    """What spoils a measurement before it has begun."""
     root = settings.sysfs_root
     zones = HeldFiles()
     try:
@@ -224,7 +224,7 @@ def _cautions(settings: Settings) -> Iterator[Check]:
         celsius = hottest(zones.read())
     finally:
         zones.close()
-    found = cautions(board_facts(root), celsius=celsius, desktop=has_desktop(root), disk_free_b=None)
+    found = cautions(board_facts(root), celsius=celsius, desktop=has_desktop(root))
     for caution in found:
         yield Check(name=caution.name, state=State.WARNING, detail=caution.detail, next=caution.next)
 

@@ -59,7 +59,8 @@ class Settings:
     sysfs_root: Path
     """Where `sys/`, `proc/` and `etc/` are looked for."""
     sensor_lag_s: float
-    """The lag of the board's power sensor; counters of energy have none."""
+    """The lag of the board's power sensor, 0.52 s of INA3221 rails with the driver's 512 samples; counters of energy
+    have none. Source: recorded edges of an Orin Nano, 0.51 to 0.53 s on three rails."""
     gate_celsius: float
     """A round starts at most this far above the temperature at which its run began."""
     gate_limit_s: float
@@ -126,7 +127,7 @@ def as_environ(settings: Settings) -> dict[str, str]:
 
     What is None is left out.
     """
-    values = {f"ORAC_{field.name.upper()}": getattr(settings, field.name) for field in fields(settings)}
+    values = dict(zip(NAMES, (getattr(settings, field.name) for field in fields(settings)), strict=True))
     return {
         name: ",".join(value) if isinstance(value, tuple) else str(value)
         for name, value in values.items()
@@ -140,31 +141,7 @@ def misspelt(environ: Mapping[str, str]) -> dict[str, str | None]:
     return {name: next(iter(difflib.get_close_matches(name, NAMES, n=1)), None) for name in strangers}
 
 
-NAMES = (
-    "ORAC_MODELS_DIR",
-    "ORAC_OLLAMA_URL",
-    "ORAC_OLLAMA_STORE",
-    "ORAC_OLLAMA_BIN",
-    "ORAC_OLLAMA_PORT",
-    "ORAC_HOME",
-    "ORAC_DATABASE_URL",
-    "ORAC_HOST",
-    "ORAC_PORT",
-    "ORAC_TOKEN",
-    "ORAC_ALLOWED_HOSTS",
-    "ORAC_PROMPT_LIMIT_B",
-    "ORAC_OUTPUT_LIMIT_TOKENS",
-    "ORAC_IDLE_TIMEOUT_S",
-    "ORAC_MAX_QUEUED",
-    "ORAC_TELEMETRY",
-    "ORAC_TEGRASTATS",
-    "ORAC_SYSFS_ROOT",
-    "ORAC_SENSOR_LAG_S",
-    "ORAC_GATE_CELSIUS",
-    "ORAC_GATE_LIMIT_S",
-    "ORAC_TELEMETRY_KEEP_DAYS",
-    "ORAC_CANARY_MODEL",
-)
+NAMES = tuple(f"ORAC_{field.name.upper()}" for field in fields(Settings))
 """The variables that this version reads."""
 
 TELEMETRY_SOURCES = ("tegrastats", "sysfs", "jtop", "nvml", "host")

@@ -283,14 +283,14 @@ def test_without_its_library_jtop_is_said_to_be_missing() -> None:
 
 def test_a_board_that_is_ready_to_measure_has_nothing_to_warn_of() -> None:
     facts = {"l4t": "36.4.3", "clocks_locked": True, "power_mode": "25W"}
-    assert cautions(facts, celsius=45.0, desktop=False, disk_free_b=20 * 2**30) == ()
-    assert cautions({}, celsius=None, desktop=False, disk_free_b=None) == ()
+    assert cautions(facts, celsius=45.0, desktop=False) == ()
+    assert cautions({}, celsius=None, desktop=False) == ()
 
 
 def test_what_spoils_a_measurement_is_warned_of_with_a_way_out() -> None:
     facts = {"l4t": "36.4.7", "clocks_locked": False, "power_mode": "25W"}
-    found = cautions(facts, celsius=71.0, desktop=True, disk_free_b=2**30)
-    assert [caution.name for caution in found] == ["clocks", "desktop", "disk", "temperature", "l4t"]
+    found = cautions(facts, celsius=71.0, desktop=True)
+    assert [caution.name for caution in found] == ["clocks", "desktop", "temperature", "l4t"]
     assert found[0] == Caution(
         name="clocks",
         detail="the clocks are not locked: default governors are 18 to 45 % slower and vary by a quarter",

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = "orac_bench"
 
 LEVELS: tuple[tuple[str, ...], ...] = (
-    ("errors", "units", "settings", "arguments", "visible"),
+    ("errors", "units", "settings", "arguments", "visible", "mounts"),
     ("records", "metrics", "verdicts"),
     ("ollama", "models", "telemetry", "stats"),
     ("store",),
@@ -29,7 +29,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
         *("tables", "attempt", "observer", "sustained", "judging"),
         *("announcement", "asking", "beginning", "forecast", "intent", "listener", "report", "watch"),
         *("variants", "interleaving", "opened", "cases", "retries", "precision", "canary", "outcome", "interruption"),
-        *("mounts", "surroundings"),
+        "surroundings",
     ),
     ("plugin", "pedantic", "bench", "selfcheck", "doctor", "door", "options"),
     ("api", "cli", "commands", "__main__"),

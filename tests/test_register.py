@@ -131,14 +131,13 @@ def test_doing_it_again_writes_nothing(place: Place, owned: bool) -> None:
     assert place.state() == before
 
 
-def test_further_parameters_join_the_catalogues(place: Place) -> None:
+def test_ollama_is_given_the_catalogues_parameters(place: Place) -> None:
     write_tiny(place.folder, ["pythia-70m"])
-    register(place.model("pythia-70m"), place.store, digests=place.digests, owned=True, extra={"num_thread": 2})
+    place.register("pythia-70m")
     assert json.loads(place.layers("pythia-70m")["params"]) == {
         "temperature": 0.7,
         "repeat_penalty": 1.1,
         "num_ctx": 2048,
-        "num_thread": 2,
     }
 
 

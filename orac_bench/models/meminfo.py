@@ -24,6 +24,11 @@ def free_b(root: Path = Path("/")) -> int | None:
     return _bytes(root, "MemFree")
 
 
+def swap_free_b(root: Path = Path("/")) -> int | None:
+    """Bytes of swap that are not in use: SwapFree. None where unread."""
+    return _bytes(root, "SwapFree")
+
+
 def gpu_used_b(root: Path = Path("/")) -> int | None:
     """Bytes that a Jetson's GPU has of the memory it shares: NvMapMemUsed. None where the kernel does not tell."""
     return _bytes(root, "NvMapMemUsed")

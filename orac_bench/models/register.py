@@ -12,7 +12,7 @@ import errno
 import hashlib
 import json
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,22 +49,20 @@ def register(
     *,
     digests: Digests,
     owned: bool,
-    extra: Mapping[str, Json] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Registration:
     """`model` in the Ollama store `store`, under its slug and the tag latest. Doing it again changes nothing.
 
     In ORAC's own store (`owned`) whatever stands under that name is replaced; in another's nothing is overwritten but
-    a link that leads nowhere. `extra` are further parameters, such as `num_thread`; `progress` is that of
-    `Digests.of`. Raises BadModel for a refused model, ModelError where a stranger's model has the name,
-    MissingPrerequisite where the store cannot be written or is full.
+    a link that leads nowhere. `progress` is that of `Digests.of`. Raises BadModel for a refused model, ModelError where
+    a stranger's model has the name, MissingPrerequisite where the store cannot be written or is full.
     """
     if model.refused is not None or model.header is None:
         raise BadModel(f"{model.path.name} cannot be used: {model.refused}.")
     digest = digests.of(model.path, progress=progress)
     if model.path.stat().st_size != model.header.size_b:
         raise BadModel(f"{model.path.name} was replaced while ORAC ran.", next="Start again.")
-    parameters = {**model.parameters, **(extra or {})}
+    parameters = dict(model.parameters)
     if model.stop:
         parameters["stop"] = list(model.stop)
     template, options, config = model.template.text.encode(), _json(parameters), _json(_config(model, digest))

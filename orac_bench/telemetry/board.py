@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from orac_bench.mounts import mounts
 from orac_bench.records import Json
 from orac_bench.telemetry.power_mode import PowerMode, current_mode
 from orac_bench.telemetry.sources.files import text
@@ -122,8 +123,7 @@ def _installed_jetpack(root: Path) -> str | None:
 
 
 def _mounted(root: Path, path: str) -> bool:
-    mounts = (text(root / "proc/self/mountinfo") or "").splitlines()
-    return any(len(fields := mount.split()) > 4 and fields[4] == path for mount in mounts)
+    return any(mount.point == path for mount in mounts(text(root / "proc/self/mountinfo") or ""))
 
 
 def _governors(root: Path) -> tuple[str, ...]:

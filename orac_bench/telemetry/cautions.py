@@ -11,8 +11,6 @@ from orac_bench.telemetry.sources.files import text
 
 HOT_CELSIUS = 65.0
 """A board this hot at rest has little room before it throttles."""
-DISK_B = 5 * 2**30
-"""Free space for a model's store and the readings of a long run."""
 LEAKY_L4T = "36.4.7"
 """This release cannot allocate memory that is free. Source: NVIDIA forum 349752, llama.cpp discussion 16706."""
 _DISPLAYS = frozenset({"Xorg", "Xwayland", "gnome-shell", "lxsession", "weston"})
@@ -27,10 +25,11 @@ class Caution:
     next: str
 
 
-def cautions(
-    facts: Mapping[str, Json], *, celsius: float | None, desktop: bool, disk_free_b: int | None
-) -> tuple[Caution, ...]:
-    """The warnings that `facts` (of `board.board_facts`) and the state of the machine call for. None is not known."""
+def cautions(facts: Mapping[str, Json], *, celsius: float | None, desktop: bool) -> tuple[Caution, ...]:
+    """The warnings that `facts` (of `board.board_facts`) and the state of the machine call for.
+
+    `celsius` is the hottest zone at rest, None where none tells.
+    """
     found = (
         (
             facts.get("clocks_locked") is False and facts.get("l4t") is not None,
@@ -43,12 +42,6 @@ def cautions(
             "desktop",
             "a desktop session is running and takes about 800 MB of the memory that a model could have",
             "sudo systemctl isolate multi-user.target",
-        ),
-        (
-            disk_free_b is not None and disk_free_b < DISK_B,
-            "disk",
-            f"only {(disk_free_b or 0) / 2**30:.1f} GiB are free where ORAC keeps its files",
-            "Set ORAC_HOME to a larger disk.",
         ),
         (
             celsius is not None and celsius > HOT_CELSIUS,

@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
-DEFAULT_TAU_S = 0.52
-"""The lag of INA3221 rails with the driver's default of 512 samples."""
 AROUND_TAUS = 4.0
 """How far around a seam readings are fitted, in lags."""
 STEP_W = 2.0

@@ -22,7 +22,7 @@ def registered(server: Server, folder: Path, tmp_path: Path) -> tuple[Model, ...
     models = discover(folder)
     store, digests = Path(server.environment["OLLAMA_MODELS"]), Digests(path=tmp_path / "digests.json")
     for model in models:
-        register(model, store, digests=digests, owned=True, extra={"num_thread": 1})
+        register(model, store, digests=digests, owned=True)
     return models
 
 
