@@ -251,7 +251,7 @@ def test_what_breaks_beside_the_rounds_is_told_with_where_it_broke(orac: Cli) ->
     assert "RuntimeError: the fixture is broken" in said.err
 
 
-# The shape of each document, as INTERFACES.md has it.
+# The shape of each document, which other programs rely on.
 
 
 def test_doctor_says_for_each_check_how_it_is_and_what_to_type(orac: Cli, tiny_models: Path, tmp_path: Path) -> None:

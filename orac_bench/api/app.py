@@ -1,4 +1,4 @@
-"""The REST door: every call of INTERFACES.md 6 behind one guard. `orac serve` runs it, and so does any ASGI server.
+"""The REST door: every call behind one guard. `orac serve` runs it, and so does any ASGI server.
 
     uvicorn --factory orac_bench.api.app:create_app
 

@@ -1,4 +1,4 @@
-"""Comparisons, histories and the overview as JSON: the bodies of INTERFACES.md 6. Pure.
+"""Comparisons, histories and the overview as JSON: the bodies of the service and of `--json`. Pure.
 
 Keys carry their unit, what is absent is null, moments are RFC 3339 in UTC.
 """

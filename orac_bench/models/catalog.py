@@ -1,4 +1,4 @@
-"""The six models of the mission, as data: how a file is recognised as one of them, and how it wants to be asked.
+"""The six catalogued models, as data: how a file is recognised as one of them, and how it wants to be asked.
 
 Every other file is generic: its chat format is guessed by marks in its own template, else the prompt goes as it is.
 Pure. What must never live here: files, folders, Ollama.

@@ -55,7 +55,7 @@ class Model:
 
     @property
     def catalogued(self) -> bool:
-        """Whether it is one of the six models of the mission."""
+        """Whether it is one of the six of the catalogue."""
         return self.entry is not None
 
     @property

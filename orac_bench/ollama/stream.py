@@ -14,7 +14,8 @@ from orac_bench.errors import OllamaGarbled, OllamaRefused
 from orac_bench.records import Arrival, Chunk, Failure, Generation, Json, ServerTimings
 
 REPEAT_LIMIT = 30
-"""More equal chunks in a row than this and Ollama ends the stream in silence. Source: facts/ollama.md 2.2."""
+"""More equal chunks in a row than this and Ollama ends the stream in silence. Source: Ollama
+#7547 and #8967 on its tracker; seen of 0.6.0 to 0.12.11."""
 
 ABORTED = "aborted"
 """Failure code of a stream that ended without its final record and without an error."""

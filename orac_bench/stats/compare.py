@@ -98,7 +98,7 @@ def compare_samples(
 def _judged(
     shift: Shift, n: int, better: str, effect: float, told: Sequence[Note], *, fewest: int, drift: float = 0.0
 ) -> Comparison:
-    """The verdict on the `shift` of logarithms, by the rule of INTERFACES.md 6; `drift` widens it on both sides."""
+    """The verdict on the `shift` of logarithms, by the rule in the README; `drift` widens it on both sides."""
     ratio, edge = math.exp(shift.point), math.log1p(effect)
     if shift.interval is None:
         return _inconclusive(n, (*told, Note.TOO_FEW), ratio=ratio, needed=max(fewest - n, 1))

@@ -16,7 +16,7 @@ Object = dict[str, Json]
 
 
 def document(run: Run, results: Sequence[Result], *, rounds: bool) -> Object:
-    """The document of INTERFACES.md 4; each result has its rounds only where `rounds` says so."""
+    """What `orac show RUN --json` prints; each result has its rounds only where `rounds` says so."""
     return {
         "run": {**run_part(run), **plan_part(results)},
         "conditions": conditions_part(run.conditions),

@@ -53,7 +53,7 @@ def parse_line(text: str) -> Reading:
 
 
 def to_json(reading: Reading, line_number: int) -> dict[str, Json]:
-    """The object that `orac telemetry parse` prints for a line, with the keys of INTERFACES.md 5."""
+    """The object that `orac telemetry parse` prints for a line: the fields of `Reading`."""
     if reading.bad is not None:
         return {"line": line_number, "raw": reading.raw, "bad": reading.bad}
     values: dict[str, Json] = json.loads(json.dumps(asdict(reading)))
