@@ -14,9 +14,9 @@ from enum import Enum
 from pathlib import Path
 
 from orac_bench.candidates import find_candidates
+from orac_bench.counting import version_key
 from orac_bench.errors import OracError, StoreMissing
 from orac_bench.lock import LOCK, measuring_now
-from orac_bench.metrics import version_key
 from orac_bench.models.meminfo import available_b
 from orac_bench.observer import has_gpu
 from orac_bench.ollama.client import Client

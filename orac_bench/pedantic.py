@@ -17,13 +17,11 @@ from orac_bench.attempt import Attempt
 from orac_bench.measurement import Measurement
 from orac_bench.metrics import METRICS
 from orac_bench.records import Phase
+from orac_bench.store.pytest_json import FURTHER
 from orac_bench.units import Unit
 
 if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture
-
-EXTRA_ROWS = ("ttft_s", "tpot_s", "load_s")
-"""Times that get rows of their own in pytest-benchmark's table and JSON, beside E2E, the time of the round."""
 
 
 class GivenUp(Exception):
@@ -74,7 +72,7 @@ def add_rows(measurement: Measurement, benchmark: BenchmarkFixture, config: pyte
     about = {"orac_run": run, "orac_case": measurement.case.key}
     benchmark.extra_info.update(about)
     benchmark.extra_info.update({key: [round.metrics.get(key) for round in counted] for key in METRICS})
-    for key in EXTRA_ROWS:
+    for key in FURTHER:
         values = [round.metrics[key] for round in counted if key in round.metrics]
         if len(values) == len(counted):
             row = _row(key, values, benchmark, about)

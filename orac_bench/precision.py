@@ -43,7 +43,7 @@ def reached(rounds: Sequence[Round], headlines: Sequence[str], rule: Rule) -> Re
     """What is known after these rounds, warm-ups among them, and whether `rule` has enough of them."""
     values = [[one.metrics[key] for one in rounds if one.counted and key in one.metrics] for key in headlines]
     measured = [one for one in rounds if one.phase is Phase.MEASURE]
-    stopped = stop(values, rule, rounds=len(measured), elapsed_s=_elapsed_s(rounds)) if measured else None
+    stopped = stop(values, rule, rounds=len(measured), elapsed_s=elapsed_s(rounds)) if measured else None
     widths = {key: width(found) for key, found in zip(headlines, values, strict=True)}
     return Reached(wanted=rule.precision_ratio or 0.0, widths=widths, stopped=stopped, limit_s=rule.time_limit_s)
 
@@ -76,6 +76,8 @@ def sentence(result: Result) -> str | None:
     return f"known to {percent(worst)} after {result.done} rounds, {why}"
 
 
-def _elapsed_s(rounds: Sequence[Round]) -> float:
-    """From the first round's start, warm-up or not, to the last one's end."""
+def elapsed_s(rounds: Sequence[Round]) -> float:
+    """From the first round's start, warm-up or not, to the last one's end. 0 without any."""
+    if not rounds:
+        return 0.0
     return (rounds[-1].started - rounds[0].started).total_seconds() + rounds[-1].metrics.get("e2e_s", 0.0)

@@ -14,7 +14,7 @@ from typing import TextIO
 from orac_bench.forecast import Forecast, Work
 from orac_bench.lock import Holder
 from orac_bench.metrics import METRICS
-from orac_bench.precision import percent, width
+from orac_bench.precision import elapsed_s, percent, width
 from orac_bench.records import Case, Failure, Phase, Round, RoundStatus, Status
 from orac_bench.stats.summary import summarise
 from orac_bench.suites.grid import SUITES, Point
@@ -138,7 +138,7 @@ class Progress:
         warmup, rounds = self._planned
         limit_s = _time_limit_s(case)
         if limit_s is not None:
-            return f"{span(self._reached_s())} of {span(limit_s)}"
+            return f"{span(elapsed_s(self._present.rounds))} of {span(limit_s)}"
         block = "" if self._block is None else f"block {(self._block.block or 0) + 1}/{self._block.blocks}, "
         number = sum(one.phase is round.phase for one in self._present.now)
         if round.phase is Phase.WARMUP:
@@ -186,14 +186,7 @@ class Progress:
         """How much of the case is done, by its rounds, or by its time where that is set."""
         limit_s = _time_limit_s(case)
         done = len(self._present.now) / max(1, sum(self._planned))
-        return done if limit_s is None else self._reached_s() / limit_s
-
-    def _reached_s(self) -> float:
-        """From the first round's start to the last one's end."""
-        rounds = self._present.rounds
-        if not rounds:
-            return 0.0
-        return (rounds[-1].started - rounds[0].started).total_seconds() + rounds[-1].metrics.get("e2e_s", 0.0)
+        return done if limit_s is None else elapsed_s(self._present.rounds) / limit_s
 
     def _update(self, text: str) -> None:
         with self._shown():

@@ -46,7 +46,7 @@ class Status(str, Enum):
 
 
 class Flag(str, Enum):
-    """What is odd about a round. The closed list of INTERFACES.md 4; `EXCLUDING` leave it out of statistics."""
+    """What is odd about a round. A closed list; `EXCLUDING` leave it out of statistics."""
 
     SHORT_OUTPUT = "short_output"
     ABORTED = "aborted"
@@ -106,6 +106,10 @@ FLAG_TEXT: Mapping[Flag, str] = {
     Flag.REPLAYED: "the telemetry is a recording, not this board's",
 }
 """A sentence for each flag, for people."""
+
+
+CANARY = "(canary)"
+"""The variant of the canary's case, for people."""
 
 
 @dataclass(frozen=True, kw_only=True)

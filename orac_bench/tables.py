@@ -12,14 +12,11 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from orac_bench.metrics import METRICS
+from orac_bench.metrics import METRICS, RESULT_KEYS
 from orac_bench.records import EXCLUDING, FLAG_TEXT, Flag, Json, Phase, Result, Round, RoundStatus, Run, Status, Summary
-from orac_bench.units import ABSENT, Unit, counted, scale, three_digits
+from orac_bench.units import ABSENT, Unit, counted, interval
 from orac_bench.units import format as written
 from orac_bench.visible import visible
-
-COLUMNS = ("ttft_s", "decode_tokens_per_s", "prefill_tokens_per_s", "e2e_s", "load_s", "sustained_ratio")
-"""Metrics of the table of results; a column that no result fills is left out."""
 
 TELEMETRY = (
     "joules_per_output_token",
@@ -32,7 +29,7 @@ TELEMETRY = (
     "ram_peak_b",
     "sampler_cpu_s",
 )
-"""Metrics of the table of telemetry, likewise."""
+"""Metrics of the table of telemetry; a column that no result fills is left out."""
 
 
 NARROWEST = 104
@@ -41,12 +38,12 @@ NARROWEST = 104
 INTERVAL = 12
 """Columns that an interval needs so as not to be broken in its middle: "(0.980–1.50)"."""
 
-_NEEDED = {"suite": 13, "tokens": 9, "n": 5, **{METRICS[key].label: INTERVAL for key in COLUMNS}}
+_NEEDED = {"suite": 13, "tokens": 9, "n": 5, **{METRICS[key].label: INTERVAL for key in RESULT_KEYS}}
 
 
 def results_table(results: Sequence[Result], *, width: int = 100) -> str:
     """A block a model, a line a case: metrics as median (95 % interval), and how many rounds count."""
-    keys = [key for key in COLUMNS if any(key in result.summary for result in results)]
+    keys = [key for key in RESULT_KEYS if any(key in result.summary for result in results)]
     blocks = []
     for model in dict.fromkeys(result.case.name for result in results):
         cases = [result for result in results if result.case.name == model]
@@ -130,14 +127,13 @@ def spread(summary: Summary | None, unit: Unit) -> str:
     middle = written(summary.median, unit)
     if summary.ci_low is None or summary.ci_high is None:
         return f"{middle} (n={summary.n})"
-    factor, _ = scale(summary.median, unit)
-    return f"{middle} ({three_digits(summary.ci_low / factor)}–{three_digits(summary.ci_high / factor)})"
+    return f"{middle} ({interval(summary.ci_low, summary.ci_high, unit, beside=summary.median)})"
 
 
 def rounds_table(result: Result, *, width: int = 100) -> str:
     """One line a round of a case, warm-ups and failures too, with flags."""
     keys = [key for key in METRICS if any(key in round.metrics for round in result.rounds)]
-    keys = [key for key in keys if key in (*COLUMNS, "tpot_s", "input_tokens", "output_tokens")]
+    keys = [key for key in keys if key in (*RESULT_KEYS, "tpot_s", "input_tokens", "output_tokens")]
     table = _table("round", *(METRICS[key].label for key in keys), "flags")
     for round in result.rounds:
         cells = [written(round.metrics.get(key), METRICS[key].unit) for key in keys]

@@ -80,6 +80,12 @@ def scale(value: float, unit: Unit) -> tuple[float, str]:
     return (1.0, "B") if unit is Unit.BYTE else prefixes[-1]
 
 
+def interval(low: float, high: float, unit: Unit, *, beside: float, between: str = "–") -> str:
+    """Both ends, in `unit`, with the prefix that suits the value that they stand beside: "205–214" for 0.209 s."""
+    factor, _ = scale(beside, unit)
+    return f"{three_digits(low / factor)}{between}{three_digits(high / factor)}"
+
+
 def three_digits(value: float) -> str:
     """`value` with three significant digits and no exponent: 0.0123, 1.23, 12.3, 123, 1234."""
     if value == 0:

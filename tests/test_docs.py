@@ -104,6 +104,15 @@ def test_every_link_leads_to_a_file() -> None:
     assert [(name, link) for name, link in links if not (ROOT / name).parent.joinpath(link).exists()] == []
 
 
+def test_every_document_that_the_source_refers_to_is_in_the_project() -> None:
+    """A stranger cannot open another's notes."""
+    folders = ("orac_bench", "benchmarks", "scripts", "deploy", "tests")
+    texts = [path.read_text(encoding="utf-8") for folder in folders for path in (ROOT / folder).rglob("*.py")]
+    named = {found for text in texts for found in re.findall(r"[\w-]+\.md\b", re.sub(r"https?://\S+", "", text))}
+    there = {path.name for folder in (".", "docs", "requirements") for path in (ROOT / folder).glob("*.md")}
+    assert named - there == set()
+
+
 def test_the_table_of_metrics_has_every_metric_with_its_label_and_clock() -> None:
     found = []
     for keys, labels, _, clock in table("README.md", "metric", "shown as", "meaning", "clock"):

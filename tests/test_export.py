@@ -185,6 +185,16 @@ def test_markdown_is_a_table_of_medians_with_interval_and_n(store: Store) -> Non
     )
 
 
+def test_markdown_has_the_ratio_of_a_sustained_run(store: Store) -> None:
+    store.add_run(a_run())
+    result = store.begin_result(a_run().id, a_case(suite="sustained"), planned=1, position=0)
+    store.add_round(result, a_round(metrics={"e2e_s": 2.0, "sustained_ratio": 0.91}))
+    store.close_result(result, status=Status.DONE)
+    text = export(store, [a_run().id], format="markdown")
+    assert "| Model | Suite | Tokens | E2E | Sustained | n |" in text
+    assert "| tiny | sustained | 64 → 16 | 2.00 s (n=1) | 0.910 (n=1) | 1/1 |" in text
+
+
 def test_an_unknown_format_is_refused_with_those_that_exist(store: Store) -> None:
     with pytest.raises(UsageError) as refusal:
         export(store, [], format="xml")

@@ -1,4 +1,4 @@
-"""The layering of DESIGN.md, held against the imports that are really there.
+"""The layering of docs/architecture.md, held against the imports that are really there.
 
 Three tables say what is allowed; a new file or a new library must be written into them, or a test fails.
 """
@@ -21,7 +21,7 @@ PACKAGE = "orac_bench"
 
 LEVELS: tuple[tuple[str, ...], ...] = (
     ("errors", "units", "settings", "arguments", "visible", "mounts"),
-    ("records", "metrics", "verdicts"),
+    ("records", "counting", "metrics", "verdicts"),
     ("ollama", "models", "telemetry", "stats"),
     ("store",),
     (
@@ -68,6 +68,7 @@ PURE = (
         "visible.py",
         "records.py",
         "verdicts.py",
+        "counting.py",
         "metrics.py",
         "sustained.py",
         "forecast.py",

@@ -4,15 +4,14 @@ from dataclasses import replace
 
 import pytest
 
+from orac_bench.counting import counts_one_too_many, version_key
 from orac_bench.metrics import (
     METRICS,
     Asked,
     cached_below_s,
-    counts_one_too_many,
     prefill_cached,
     round_flags,
     round_metrics,
-    version_key,
 )
 from orac_bench.records import Chunk, Failure, Flag, Generation, ServerTimings
 from orac_bench.units import Unit
@@ -251,23 +250,17 @@ def test_the_better_direction_follows_from_the_unit():
 
 @pytest.mark.parametrize("architecture", ["gemma3", "mllama", "mistral3", "llama4", "qwen25vl", "gemma3n", "gptoss"])
 def test_every_architecture_of_the_go_engine_counts_one_too_many_from_the_first_of_these_versions_on(architecture):
-    counted = [
-        counts_one_too_many(asked(server_version=version, architecture=architecture))
-        for version in ("0.11.8", "0.11.9", "0.15.4", "0.15.5")
-    ]
+    counted = [counts_one_too_many(version, architecture) for version in ("0.11.8", "0.11.9", "0.15.4", "0.15.5")]
 
     assert counted == [False, True, True, False]
 
 
 @pytest.mark.parametrize("architecture", ["qwen3", "qwen3moe"])
 def test_qwen3_counts_one_too_many_from_the_version_that_brought_it_to_the_go_engine(architecture):
-    counted = [
-        counts_one_too_many(asked(server_version=version, architecture=architecture))
-        for version in ("0.11.11", "0.12.0", "0.15.4", "0.15.5")
-    ]
+    counted = [counts_one_too_many(version, architecture) for version in ("0.11.11", "0.12.0", "0.15.4", "0.15.5")]
 
     assert counted == [False, True, True, False]
-    assert counts_one_too_many(asked(server_version="0.12.0", architecture=None)) is False
+    assert counts_one_too_many("0.12.0", None) is False
 
 
 def test_a_final_record_without_its_stamp_gives_no_value():

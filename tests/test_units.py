@@ -2,7 +2,7 @@
 
 import pytest
 
-from orac_bench.units import Unit, format, percent, scale, seconds, share, span, three_digits
+from orac_bench.units import Unit, format, interval, percent, scale, seconds, share, span, three_digits
 
 
 @pytest.mark.parametrize(
@@ -153,3 +153,9 @@ def test_a_part_of_a_whole_is_read_as_people_and_programs_write_it(text, ratio):
 def test_what_is_no_part_of_a_whole_is_refused(text):
     with pytest.raises(ValueError):
         share(text)
+
+
+def test_an_interval_has_the_prefix_of_what_it_stands_beside():
+    assert interval(0.98, 1.5, Unit.SECOND, beside=1.2) == "0.980–1.50"
+    assert interval(0.98, 1.5, Unit.SECOND, beside=0.99) == "980–1500"  # beside "990 ms"
+    assert interval(12.0, 13.5, Unit.TOKENS_PER_SECOND, beside=12.4, between=", ") == "12.0, 13.5"

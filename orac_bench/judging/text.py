@@ -11,7 +11,7 @@ from orac_bench.judging.compare import Compared
 from orac_bench.judging.judge import Judged, conditions_text
 from orac_bench.store.history import Point
 from orac_bench.tables import spread, table_text
-from orac_bench.units import ABSENT, Unit, percent, scale, three_digits
+from orac_bench.units import ABSENT, Unit, interval, percent
 from orac_bench.units import format as written
 from orac_bench.verdicts import Note, Verdict
 
@@ -77,8 +77,7 @@ def _change(ratio: float | None, cause: str, *, known: bool) -> str:
 def _interval(point: Point, unit: Unit) -> str:
     if point.ci_low is None or point.ci_high is None:
         return ABSENT
-    factor, _ = scale(point.median, unit)
-    return f"{three_digits(point.ci_low / factor)}–{three_digits(point.ci_high / factor)}"
+    return interval(point.ci_low, point.ci_high, unit, beside=point.median)
 
 
 def _table(rows: Sequence[Judged], numbers: Mapping[str, int], *, width: int) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from orac_bench.errors import UsageError
-from orac_bench.metrics import METRICS
+from orac_bench.metrics import METRICS, RESULT_KEYS
 from orac_bench.records import Phase, Result, Run, Summary
 from orac_bench.store.benchstat import benchstat_text
 from orac_bench.store.exchange import packed
@@ -20,14 +20,11 @@ from orac_bench.store.pytest_json import pytest_document
 from orac_bench.store.reading import FLAT_COLUMNS
 from orac_bench.store.store import Store, open_store
 from orac_bench.store.tables import METRIC_COLUMNS
-from orac_bench.units import ABSENT, Unit, scale, three_digits
+from orac_bench.units import ABSENT, Unit, interval
 from orac_bench.units import format as written
 
 if TYPE_CHECKING:
     import pandas
-
-HEADLINES = ("ttft_s", "decode_tokens_per_s", "prefill_tokens_per_s", "e2e_s", "load_s")
-"""Metrics of the Markdown table."""
 
 
 def export(store: Store, run_ids: Sequence[str], *, format: str) -> str:
@@ -109,7 +106,7 @@ def _whole(store: Store, run_id: str) -> tuple[Run, tuple[Result, ...]]:
 
 
 def _table(run: Run, results: Sequence[Result]) -> str:
-    shown = [key for key in HEADLINES if any(key in result.summary for result in results)]
+    shown = [key for key in RESULT_KEYS if any(key in result.summary for result in results)]
     head = ["Model", "Suite", "Tokens", *(METRICS[key].label for key in shown), "n"]
     conditions = f"conditions {run.conditions.hash}" if run.conditions else "conditions unknown"
     lines = [
@@ -138,8 +135,7 @@ def _spread(summary: Summary | None, unit: Unit) -> str:
     middle = written(summary.median, unit)
     if summary.ci_low is None or summary.ci_high is None:
         return f"{middle} (n={summary.n})"
-    factor, _ = scale(summary.median, unit)
-    return f"{middle} [{three_digits(summary.ci_low / factor)}, {three_digits(summary.ci_high / factor)}]"
+    return f"{middle} [{interval(summary.ci_low, summary.ci_high, unit, beside=summary.median, between=', ')}]"
 
 
 def _row(cells: Sequence[str]) -> str:

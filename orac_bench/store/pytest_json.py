@@ -17,7 +17,7 @@ VERSION = "5.3.1"
 """Of the form, which is pytest-benchmark's own number."""
 
 MAIN, FURTHER = "e2e_s", ("ttft_s", "tpot_s", "load_s")
-"""Times of a round that become entries. pytest-benchmark knows seconds only."""
+"""Times of a round that become entries, in its table as well. pytest-benchmark knows seconds only."""
 
 
 def pytest_document(run: Run, results: Sequence[Result]) -> Object:

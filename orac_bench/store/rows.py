@@ -12,6 +12,7 @@ from dataclasses import asdict
 from typing import cast
 
 from orac_bench.records import (
+    CANARY,
     EXCLUDING,
     ONLY_TELLING_AT_TIMES,
     Case,
@@ -84,7 +85,7 @@ def case_record(row: CaseRow, *, model: str, digest: str, facts: Mapping[str, ob
         model_digest=digest,
         workload=workload,
         options=_json(row.options),
-        variant="(canary)" if told.get("canary") is True else str(told.get("variant") or ""),
+        variant=CANARY if told.get("canary") is True else str(told.get("variant") or ""),
     )
 
 

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from orac_bench.records import Case, Json, Workload
+from orac_bench.records import CANARY, Case, Json, Workload
 from orac_bench.stats.plan import shares
 from orac_bench.stats.stopping import Rule
 
@@ -150,7 +150,7 @@ SUITES: Mapping[str, Suite] = {
         ),
     )
 }
-"""The suites by name, in the order in which they are measured. Source of the defaults: INTERFACES.md 4."""
+"""The suites by name, in the order in which they are measured; the README has them as a table."""
 
 OPTIONS: Mapping[str, Json] = {"temperature": 0.7, "repeat_penalty": 1.1, "stop": []}
 """Sent with every measured request beside num_predict and the seed. No stop words, because text that could begin one
@@ -162,8 +162,6 @@ PAIR_BLOCKS = 10
 ROUNDS_OF_A_PAIRS_BLOCK = 3
 PRECISION_LIMIT_S = 600.0
 """How long a case may take to become precise where nobody says."""
-CANARY = "(canary)"
-"""The variant of the canary, for people."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -40,6 +40,7 @@ _FLAGS = "docs.py::test_every_flag_is_in_the_readme_with_its_effect"
 TESTS: Mapping[str, tuple[str, ...]] = {
     "units.py": ("units.py",),
     "records.py": ("records.py", _FLAGS),
+    "counting.py": ("metrics.py",),
     "metrics.py": ("metrics.py", "records.py", _METRICS),
     "ollama/stream.py": ("stream.py",),
     "telemetry/tegrastats.py": ("tegrastats.py",),
