@@ -15,12 +15,13 @@ from orac_bench.asking import Asking
 from orac_bench.attempt import Attempt
 from orac_bench.engine import Engine
 from orac_bench.errors import OllamaError
+from orac_bench.flags import Flag
 from orac_bench.metrics import round_flags, round_metrics
 from orac_bench.models.meminfo import available_b
 from orac_bench.observer import Observer
 from orac_bench.ollama.call import Call
 from orac_bench.precision import Reached, reached
-from orac_bench.records import Case, Failure, Flag, Generation, Json, Phase, Round, RoundStatus
+from orac_bench.records import Case, Failure, Generation, Json, Phase, Round, RoundStatus
 from orac_bench.retries import retries
 from orac_bench.suites import grid
 from orac_bench.sustained import Minutes

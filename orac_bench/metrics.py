@@ -13,7 +13,8 @@ from itertools import pairwise
 from typing import Literal
 
 from orac_bench.counting import counts
-from orac_bench.records import Chunk, Flag, Generation, ServerTimings
+from orac_bench.flags import Flag
+from orac_bench.records import Chunk, Generation, ServerTimings
 from orac_bench.units import Unit
 
 Better = Literal["lower", "higher"]

@@ -123,10 +123,6 @@ class Observer:
             pace=pace,
         )
 
-    def leave(self, watch: Watch) -> None:
-        """Ends a watch of which nothing is asked."""
-        watch.pace.close()
-
     def end(self, watch: Watch, generation: Generation, *, offload_ratio: float | None) -> Seen:
         """What was seen of a round. Energy and temperatures only of one with a final record."""
         watch.pace.close()

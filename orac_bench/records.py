@@ -1,7 +1,8 @@
 """Frozen records: what ORAC knows, and how it travels from the socket to the store. Pure.
 
 Raw stamps are integers in ns of one monotonic clock; everything else is in base units, with the unit in the name.
-Absent is None. What must never live here: anything that reads, computes a metric, or knows a library.
+Absent is None. What must never live here: anything that reads, computes a metric, or knows a library; what only
+telemetry knows (telemetry/reading.py).
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from typing import Union
+
+from orac_bench.flags import EXCLUDING, Flag
 
 Json = Union[None, bool, int, float, str, "list[Json]", "dict[str, Json]"]
 """What a JSON document can hold."""
@@ -43,69 +46,6 @@ class Status(str, Enum):
     CANCELLED = "cancelled"  # a person ended it on purpose; it is not resumed
     INTERRUPTED = "interrupted"  # it stopped before its end and can be resumed
     LOST = "lost"  # it stopped and cannot be resumed: the conditions changed, or the retries are used up
-
-
-class Flag(str, Enum):
-    """What is odd about a round. A closed list; `EXCLUDING` leave it out of statistics."""
-
-    SHORT_OUTPUT = "short_output"
-    ABORTED = "aborted"
-    RELOADED = "reloaded"
-    THROTTLED = "throttled"
-    OVERCURRENT = "overcurrent"
-    SWAPPED = "swapped"
-    CPU_FALLBACK = "cpu_fallback"
-    POWER_MODE_CHANGED = "power_mode_changed"
-    CLOCKS_CHANGED = "clocks_changed"
-    PREFILL_CACHED = "prefill_cached"
-    PROMPT_LENGTH_OFF = "prompt_length_off"
-    CHUNKS_NOT_TOKENS = "chunks_not_tokens"
-    STARTED_HOT = "started_hot"
-    TELEMETRY_GAP = "telemetry_gap"
-    MEMORY_PRESSURE = "memory_pressure"
-    CLIENT_SERVER_DISAGREE = "client_server_disagree"
-    REPLAYED = "replayed"
-
-
-EXCLUDING = frozenset(
-    {
-        Flag.SHORT_OUTPUT,
-        Flag.ABORTED,
-        Flag.RELOADED,
-        Flag.THROTTLED,
-        Flag.OVERCURRENT,
-        Flag.SWAPPED,
-        Flag.CPU_FALLBACK,
-        Flag.POWER_MODE_CHANGED,
-        Flag.CLOCKS_CHANGED,
-    }
-)
-"""Flags that leave a round out of every statistic. The others only tell."""
-
-ONLY_TELLING_AT_TIMES = frozenset({Flag.OVERCURRENT, Flag.THROTTLED, Flag.SHORT_OUTPUT})
-"""Excluding flags that only tell where they are normal: over-current events in MAXN_SUPER; and in a sustained run heat,
-which it is there to show, and requests that end early."""
-
-FLAG_TEXT: Mapping[Flag, str] = {
-    Flag.SHORT_OUTPUT: "the model ended before it had written the wanted number of tokens",
-    Flag.ABORTED: "the stream ended without its final record (Ollama stops a model that repeats itself)",
-    Flag.RELOADED: "Ollama loaded the model again within the round",
-    Flag.THROTTLED: "the board lowered its clocks because it was too hot",
-    Flag.OVERCURRENT: "the board lowered its clocks because it drew too much current",
-    Flag.SWAPPED: "memory was swapped out or in during the round",
-    Flag.CPU_FALLBACK: "the model ran on the CPU, not on the GPU",
-    Flag.POWER_MODE_CHANGED: "the power mode changed during the run",
-    Flag.CLOCKS_CHANGED: "the clock limits changed during the run",
-    Flag.PREFILL_CACHED: "the prompt came partly out of Ollama's cache; the prefill rate is left empty",
-    Flag.PROMPT_LENGTH_OFF: "the prompt is more than 5 % longer or shorter than asked for",
-    Flag.CHUNKS_NOT_TOKENS: "chunks are not tokens in this stream; gaps between tokens are left empty",
-    Flag.STARTED_HOT: "the board had not cooled down to the start temperature in time",
-    Flag.TELEMETRY_GAP: "telemetry has a gap; the energy is left empty",
-    Flag.MEMORY_PRESSURE: "free memory was low",
-    Flag.CLIENT_SERVER_DISAGREE: "the client's and the server's decode rates differ by more than 10 %",
-    Flag.REPLAYED: "the telemetry is a recording, not this board's",
-}
-"""A sentence for each flag, for people."""
 
 
 CANARY = "(canary)"
@@ -338,86 +278,6 @@ class Event:
     at: datetime
     kind: str
     data: Mapping[str, Json]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Core:
-    """A CPU core that is on. `hz` is None where the line gives no clock."""
-
-    load_ratio: float
-    hz: int | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Engine:
-    """A unit beside the CPU: GR3D, EMC, NVENC and so on. `load_ratio` is None where the line does not tell.
-
-    `hz` has one clock a cluster and is empty where none was printed. `off` is power-gated.
-    """
-
-    load_ratio: float | None
-    hz: tuple[int, ...]
-    off: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class Mts:
-    """What the code translation of Denver and Carmel cores costs, as a share of time."""
-
-    foreground_ratio: float
-    background_ratio: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Temperature:
-    """A thermal zone. `celsius` is None where the sensor is powered off; `peak_celsius` where none is printed."""
-
-    name: str
-    celsius: float | None
-    peak_celsius: float | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rail:
-    """A supply rail. `mean_w` and `peak_w` are since that tegrastats was started, never of a round."""
-
-    name: str
-    now_w: float
-    mean_w: float
-    peak_w: float | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reading:
-    """One line of tegrastats, in base units. `bad` says why it cannot be read, and then nothing else is known.
-
-    The names are the JSON keys of `orac telemetry parse`.
-    """
-
-    raw: str
-    bad: str | None = None
-    at: str | None = None
-    """Local time as printed, by tegrastats or by the logger before it."""
-    ram_used_b: int | None = None
-    ram_total_b: int | None = None
-    ram_lfb_blocks: int | None = None
-    """Count of the largest free blocks, each of `ram_lfb_block_b`."""
-    ram_lfb_block_b: int | None = None
-    swap_used_b: int | None = None
-    swap_total_b: int | None = None
-    swap_cached_b: int | None = None
-    iram_used_b: int | None = None
-    iram_total_b: int | None = None
-    cpus: tuple[Core | None, ...] = ()
-    """None for a core that is off."""
-    engines: Mapping[str, Engine] = field(default_factory=dict)
-    """By name without `_FREQ`."""
-    mts: Mts | None = None
-    temperatures: tuple[Temperature, ...] = ()
-    rails: tuple[Rail, ...] = ()
-    """As printed: a name may come twice, and power may be negative."""
-    unknown: tuple[str, ...] = ()
-    """Words that were not understood."""
 
 
 @dataclass(frozen=True, kw_only=True)

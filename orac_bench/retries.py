@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from orac_bench.records import Flag, Phase, Round
+from orac_bench.flags import Flag
+from orac_bench.records import Phase, Round
 
 LUCK = frozenset({Flag.SHORT_OUTPUT, Flag.ABORTED, Flag.RELOADED})
 """Flags that another seed or a quieter moment may avoid; such rounds are tried again, at most as often as planned."""

@@ -12,8 +12,9 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from orac_bench.flags import EXCLUDING, FLAG_TEXT, Flag
 from orac_bench.metrics import METRICS, RESULT_KEYS
-from orac_bench.records import EXCLUDING, FLAG_TEXT, Flag, Json, Phase, Result, Round, RoundStatus, Run, Status, Summary
+from orac_bench.records import Json, Phase, Result, Round, RoundStatus, Run, Status, Summary
 from orac_bench.units import ABSENT, Unit, counted, interval
 from orac_bench.units import format as written
 from orac_bench.visible import visible

@@ -9,7 +9,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from orac_bench.records import Flag, Json
+from orac_bench.flags import Flag
+from orac_bench.records import Json
 from orac_bench.telemetry.phases import RoundEnergy
 from orac_bench.telemetry.validity import Counters, Finding
 
@@ -29,7 +30,7 @@ class Rules:
 
 @dataclass(kw_only=True)
 class Watch:
-    """A round that is being watched. Made by `Observer.begin`, given back to `end` or `leave`."""
+    """A round that is being watched. Made by `Observer.begin`, given back to `end`."""
 
     counters: Counters
     sampler_cpu_s: float

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 
+from orac_bench.flags import Flag
 from orac_bench.records import (
     METRICS_VERSION,
     Case,
     Conditions,
     Failure,
-    Flag,
     Json,
     Phase,
     Result,

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from orac_bench.flags import Flag
 from orac_bench.judging.headlines import HEADLINES
-from orac_bench.records import Case, Conditions, Flag, Json, Status
+from orac_bench.records import Case, Conditions, Json, Status
 from orac_bench.store.store import Store
 from tests.builders import a_case, a_conditions, a_round, a_run, later
 

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from orac_bench.errors import MissingPrerequisite, SettingError
-from orac_bench.records import Flag
+from orac_bench.flags import Flag
 from orac_bench.telemetry.auto import Offer, choose
 from orac_bench.telemetry.board import board_facts, clock_limits, jetpack, l4t, read_counters
 from orac_bench.telemetry.cautions import Caution, cautions, has_desktop

@@ -68,7 +68,9 @@ def test_a_base_a_fine_tuned_or_another_model_is_generic(stem: str, architecture
 
 
 def test_the_six_models_have_these_names_contexts_and_formats() -> None:
-    assert [(entry.names, entry.context_tokens, entry.template.apply("Hi")) for entry in CATALOG] == [
+    assert [
+        (entry.names, entry.context_tokens, entry.template.prefix + "Hi" + entry.template.suffix) for entry in CATALOG
+    ] == [
         (("qwen3-0.6b",), 4096, "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n"),
         (("qwen3-1.7b",), 4096, "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n"),
         (("tinyllama-1.1b", "tinyllama"), 2048, "<|user|>\nHi</s>\n<|assistant|>\n"),

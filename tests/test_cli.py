@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from orac_bench.cli import main
+from orac_bench.flags import Flag
 from orac_bench.metrics import METRICS
-from orac_bench.records import Flag, Status
+from orac_bench.records import Status
 from orac_bench.selfcheck.known_server import Biases, known_server
 from orac_bench.store.store import open_store
 from tests.builders import a_case, a_round, a_run, later

@@ -14,8 +14,8 @@ import pytest
 
 from orac_bench import plugin
 from orac_bench.cli import parser
+from orac_bench.flags import EXCLUDING, FLAG_TEXT, Flag
 from orac_bench.metrics import METRICS
-from orac_bench.records import EXCLUDING, FLAG_TEXT, Flag
 from orac_bench.settings import NAMES
 from orac_bench.suites.grid import SUITES
 
@@ -127,7 +127,7 @@ def test_every_flag_is_in_the_readme_with_its_effect() -> None:
 
 
 def test_every_flag_is_set_somewhere() -> None:
-    source = "".join(path.read_text() for path in (ROOT / "orac_bench").rglob("*.py") if path.name != "records.py")
+    source = "".join(path.read_text() for path in (ROOT / "orac_bench").rglob("*.py") if path.name != "flags.py")
     assert {flag for flag in Flag if f"Flag.{flag.name}" in source} == set(Flag)
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from orac_bench.errors import StoreError, UsageError
-from orac_bench.records import Failure, Flag, Json, Phase, Round, Run, Status
+from orac_bench.flags import Flag
+from orac_bench.records import Failure, Json, Phase, Round, Run, Status
 from orac_bench.store.exchange import import_document
 from orac_bench.store.export import export
 from orac_bench.store.store import Store, open_store

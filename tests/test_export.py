@@ -16,7 +16,8 @@ import pytest
 from pytest_benchmark.stats import Stats
 
 from orac_bench.errors import StoreMissing, UnknownRun, UsageError
-from orac_bench.records import Failure, Flag, Phase, Round, Run, Status
+from orac_bench.flags import Flag
+from orac_bench.records import Failure, Phase, Round, Run, Status
 from orac_bench.store.document import document
 from orac_bench.store.export import export, frame
 from orac_bench.store.pytest_json import stats

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from orac_bench.errors import UnknownCase, UnknownRun, UsageError
+from orac_bench.flags import Flag
 from orac_bench.judging.compare import Compared, Wishes, compare
 from orac_bench.judging.document import comparison_body
 from orac_bench.judging.judge import Judged
 from orac_bench.judging.text import comparison_text
-from orac_bench.records import Flag
 from orac_bench.store.store import Store, open_store
 from orac_bench.verdicts import Note, Verdict
 from tests.builders import a_case, a_conditions, a_workload, later

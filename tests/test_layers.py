@@ -21,7 +21,7 @@ PACKAGE = "orac_bench"
 
 LEVELS: tuple[tuple[str, ...], ...] = (
     ("errors", "units", "settings", "arguments", "visible", "mounts"),
-    ("records", "counting", "metrics", "verdicts"),
+    ("flags", "records", "counting", "metrics", "verdicts"),
     ("ollama", "models", "telemetry", "stats"),
     ("store",),
     (
@@ -66,6 +66,7 @@ PURE = (
     *(
         "units.py",
         "visible.py",
+        "flags.py",
         "records.py",
         "verdicts.py",
         "counting.py",
@@ -87,7 +88,7 @@ PURE = (
     ),
     *(
         f"telemetry/{name}.py"
-        for name in ("tegrastats", "grammar", "energy", "lag", "log", "phases", "round", "source")
+        for name in ("tegrastats", "reading", "grammar", "energy", "lag", "log", "phases", "round", "source")
     ),
     *(f"telemetry/{name}.py" for name in ("gate", "validity", "power_mode")),
     *(f"judging/{name}.py" for name in ("headlines", "thresholds", "judge", "document", "text", "chart")),

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from orac_bench.counting import counts_one_too_many, version_key
+from orac_bench.flags import Flag
 from orac_bench.metrics import (
     METRICS,
     Asked,
@@ -13,7 +14,7 @@ from orac_bench.metrics import (
     round_flags,
     round_metrics,
 )
-from orac_bench.records import Chunk, Failure, Flag, Generation, ServerTimings
+from orac_bench.records import Chunk, Failure, Generation, ServerTimings
 from orac_bench.units import Unit
 
 MS = 1_000_000

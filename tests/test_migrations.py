@@ -19,7 +19,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Engine
 
 from orac_bench.errors import StoreError, StoreForeign, StoreMissing, StoreNewer, UnknownRun
-from orac_bench.records import Failure, Flag, Phase, Status
+from orac_bench.flags import Flag
+from orac_bench.records import Failure, Phase, Status
 from orac_bench.store.engine import sqlite_engine, to_json
 from orac_bench.store.schema import APPLICATION_ID, MIGRATIONS, Migrations, upgrade
 from orac_bench.store.store import Store, open_store

@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 
 from orac_bench.errors import StoreFull
+from orac_bench.flags import Flag
 from orac_bench.measurement import Measurement
 from orac_bench.observer import Observer, has_gpu
-from orac_bench.records import Chunk, Flag, Generation, Phase, Result, Round, ServerTimings
+from orac_bench.records import Chunk, Generation, Phase, Result, Round, ServerTimings
 from orac_bench.selfcheck.known_server import known_server
 from orac_bench.settings import Settings
 from orac_bench.store.store import Store, open_store
@@ -322,7 +323,7 @@ def test_the_timed_region_has_no_telemetry_in_it(board: Path) -> None:
         latest = sampler.latest
         assert latest is not None
         assert time.monotonic_ns() - latest.at_ns < 50_000_000
-        observer.leave(watch)
+        watch.pace.close()
 
 
 def test_the_clock_of_samples_is_the_clock_of_calls() -> None:

@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import pytest
 
+from orac_bench.flags import Flag
 from orac_bench.forecast import Work, work_units
 from orac_bench.lock import Holder
 from orac_bench.progress import Progress
-from orac_bench.records import Failure, Flag, Phase, Status
+from orac_bench.records import Failure, Phase, Status
 from orac_bench.suites.grid import SUITES, Wishes, points
 from tests.builders import a_case, a_round
 

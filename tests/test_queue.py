@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from orac_bench.errors import KeyReused, QueueFull, RunMeasuring, RunNamed, RunOver, UnknownRun, UsageError
-from orac_bench.records import Failure, Flag, Phase, Run, Status
+from orac_bench.flags import Flag
+from orac_bench.records import Failure, Phase, Run, Status
 from orac_bench.store.store import Store, open_store
 from tests.builders import a_case, a_conditions, a_round, a_run, later
 

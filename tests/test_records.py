@@ -7,18 +7,13 @@ import importlib
 
 import pytest
 
+from orac_bench.flags import EXCLUDING, ONLY_TELLING_AT_TIMES, Flag
 from orac_bench.records import (
-    EXCLUDING,
-    ONLY_TELLING_AT_TIMES,
     Arrival,
     Chunk,
     Energy,
-    Engine,
-    Flag,
     Generation,
     Phase,
-    Rail,
-    Reading,
     Round,
     RoundStatus,
     ServerTimings,
@@ -26,6 +21,7 @@ from orac_bench.records import (
     Summary,
     Workload,
 )
+from orac_bench.telemetry.reading import Engine, Rail, Reading
 from tests.builders import NOON, a_case, a_workload
 
 PURE = ("records", "metrics", "verdicts", "stats.compare", "stats.ranks", "stats.plan", "stats.stopping")

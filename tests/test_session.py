@@ -8,11 +8,12 @@ import pytest
 
 from orac_bench.beginning import queued
 from orac_bench.errors import BadModel, DoesNotFit, StoreError, UnknownRun, UsageError
+from orac_bench.flags import Flag
 from orac_bench.forecast import Work
 from orac_bench.intent import Intent
 from orac_bench.lock import LOCK, measuring_now
 from orac_bench.models.digests import identity
-from orac_bench.records import Flag, Phase, RoundStatus, Status
+from orac_bench.records import Phase, RoundStatus, Status
 from orac_bench.selfcheck.known_server import Biases, known_server
 from orac_bench.store.store import open_store
 from orac_bench.suites.grid import OPTIONS, SUITES, Wishes, points, round_seed

@@ -21,7 +21,8 @@ from orac_bench.errors import (
     UnknownRound,
     UnknownRun,
 )
-from orac_bench.records import Failure, Flag, Phase, Status, Summary
+from orac_bench.flags import Flag
+from orac_bench.records import Failure, Phase, Status, Summary
 from orac_bench.store.page import RunLine
 from orac_bench.store.store import Store, open_store
 from tests.builders import a_case, a_conditions, a_result, a_round, a_run, a_workload, later

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from orac_bench.bench import Bench
+from orac_bench.flags import Flag
 from orac_bench.forecast import Work
 from orac_bench.progress import Progress
-from orac_bench.records import Chunk, Flag, Generation, Json, ServerTimings, Status
+from orac_bench.records import Chunk, Generation, Json, ServerTimings, Status
 from orac_bench.selfcheck.known_server import known_server
 from orac_bench.store.exchange import packed, unpacked
 from orac_bench.store.store import open_store

@@ -1,6 +1,7 @@
 """Results, runs and models as text."""
 
-from orac_bench.records import Failure, Flag, Phase, Status, Summary
+from orac_bench.flags import Flag
+from orac_bench.records import Failure, Phase, Status, Summary
 from orac_bench.tables import failure_lines, flag_lines, next_steps, results_table, rounds_table, spread, table_text
 from orac_bench.units import Unit
 from orac_bench.visible import visible

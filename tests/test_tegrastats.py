@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from orac_bench.records import Core, Engine, Mts, Rail, Reading, Temperature
+from orac_bench.telemetry.reading import Core, Engine, Mts, Rail, Reading, Temperature
 from orac_bench.telemetry.tegrastats import parse_line, to_json
 
 RECORDED = Path(__file__).parent / "data" / "tegrastats"

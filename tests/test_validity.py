@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from orac_bench.records import Flag
+from orac_bench.flags import Flag
 from orac_bench.telemetry.gate import Gate, hottest, may_start, wait_until_cool
 from orac_bench.telemetry.source import Sample
 from orac_bench.telemetry.validity import Counters, Finding, cpu_fallback, findings

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from orac_bench.api.web import MEDIA_TYPES, WEB, read_assets, words
+from orac_bench.flags import FLAG_TEXT
 from orac_bench.metrics import METRICS
-from orac_bench.records import FLAG_TEXT
 from orac_bench.suites.grid import SUITES
 from tests.service import Service, running_service
 

@@ -18,9 +18,9 @@ from pathlib import Path
 from fastapi import APIRouter, HTTPException, Request, Response
 
 from orac_bench.api.packed import takes_gzip
+from orac_bench.flags import EXCLUDING, FLAG_TEXT
 from orac_bench.judging.headlines import headlines
 from orac_bench.metrics import METRICS
-from orac_bench.records import EXCLUDING, FLAG_TEXT
 from orac_bench.suites.grid import SUITES
 
 WEB = Path(__file__).parent.parent / "web"

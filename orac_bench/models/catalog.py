@@ -33,10 +33,6 @@ class Template:
     stop: tuple[str, ...] = ()
     """Words that end an answer; for requests of people, never for measured ones."""
 
-    def apply(self, prompt: str) -> str:
-        """`prompt` as the model wants to see it, for a raw request."""
-        return self.prefix + prompt + self.suffix
-
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:

@@ -9,20 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from orac_bench.errors import UsageError
-from orac_bench.records import (
-    Case,
-    Conditions,
-    Failure,
-    Flag,
-    Json,
-    Phase,
-    Result,
-    Round,
-    RoundStatus,
-    Run,
-    Status,
-    Workload,
-)
+from orac_bench.flags import Flag
+from orac_bench.records import Case, Conditions, Failure, Json, Phase, Result, Round, RoundStatus, Run, Status, Workload
 from orac_bench.store.document import (
     Object,
     failure_part,

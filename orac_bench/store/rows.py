@@ -11,21 +11,8 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import cast
 
-from orac_bench.records import (
-    CANARY,
-    EXCLUDING,
-    ONLY_TELLING_AT_TIMES,
-    Case,
-    Conditions,
-    Failure,
-    Flag,
-    Json,
-    Result,
-    Round,
-    Run,
-    Summary,
-    Workload,
-)
+from orac_bench.flags import EXCLUDING, ONLY_TELLING_AT_TIMES, Flag
+from orac_bench.records import CANARY, Case, Conditions, Failure, Json, Result, Round, Run, Summary, Workload
 from orac_bench.stats.summary import METHOD, METHOD_VERSION
 from orac_bench.store.tables import (
     METRIC_COLUMNS,

@@ -14,7 +14,7 @@ from itertools import pairwise
 from statistics import median
 
 from orac_bench.errors import UsageError
-from orac_bench.records import Reading
+from orac_bench.telemetry.reading import Reading
 from orac_bench.telemetry.tegrastats import parse_line
 
 PAUSE_S = 3.0

@@ -16,8 +16,9 @@ import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 
-from orac_bench.records import Core, Engine, Json, Mts, Rail, Reading, Temperature
+from orac_bench.records import Json
 from orac_bench.telemetry import grammar
+from orac_bench.telemetry.reading import Core, Engine, Mts, Rail, Reading, Temperature
 
 MHZ = 1_000_000
 POWERED_OFF_CELSIUS = -256.0

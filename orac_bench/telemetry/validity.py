@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from orac_bench.records import EXCLUDING, Flag
+from orac_bench.flags import EXCLUDING, Flag
 from orac_bench.telemetry.energy import COVERAGE_FLOOR
 from orac_bench.telemetry.source import Sample, owned
 

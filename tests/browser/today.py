@@ -6,13 +6,13 @@ import math
 import random
 from datetime import datetime, timedelta
 
+from orac_bench.flags import Flag
 from orac_bench.judging.headlines import HEADLINES, headlines
 from orac_bench.records import (
     METRICS_VERSION,
     Case,
     Conditions,
     Failure,
-    Flag,
     Phase,
     Round,
     RoundStatus,

@@ -35,7 +35,13 @@ def unread(path: Path) -> tuple[int, int, int]:
 def asked(model: Model, **more: Json) -> dict[str, Json]:
     """A raw request of 16 tokens, as a measurement sends it, and what `more` adds or replaces."""
     options: dict[str, Json] = {"num_predict": 16, "temperature": 0.7, "seed": 1, "stop": []}
-    return {"model": model.name, "prompt": model.template.apply("Hello"), "raw": True, "options": options, **more}
+    return {
+        "model": model.name,
+        "prompt": model.template.prefix + "Hello" + model.template.suffix,
+        "raw": True,
+        "options": options,
+        **more,
+    }
 
 
 def test_all_six_models_load_and_answer_and_their_folder_stays_as_it_was(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orac_bench.records import Reading
+from orac_bench.telemetry.reading import Reading
 from orac_bench.telemetry.source import named
 
 
