@@ -24,7 +24,7 @@ from orac_bench.records import Failure, Phase, Status
 from orac_bench.store.engine import sqlite_engine, to_json
 from orac_bench.store.schema import APPLICATION_ID, MIGRATIONS, Migrations, upgrade
 from orac_bench.store.store import Store, open_store
-from orac_bench.store.tables import METADATA, METRIC_COLUMNS
+from orac_bench.store.tables import METRIC_COLUMNS, RunRow
 from orac_bench.telemetry.source import Sample
 from tests.builders import a_case, a_result, a_round, a_run, later
 
@@ -43,7 +43,9 @@ def url(path: Path) -> str:
 def differences(engine: Engine) -> list[object]:
     """What the tables in the database and those in tables.py do not have in common."""
     with engine.connect() as connection:
-        return list(compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), METADATA))
+        return list(
+            compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), RunRow.metadata)
+        )
 
 
 @pytest.fixture

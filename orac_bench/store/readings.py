@@ -14,13 +14,13 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from orac_bench.store.tables import METADATA, ReadingNameRow, ReadingRow, RunRow
+from orac_bench.store.tables import ReadingNameRow, ReadingRow, RunRow
 from orac_bench.telemetry.source import Sample
 
 TICK_MS = 50
 """Samples of different sources this near to each other are of one tick: half the fast period."""
 MINUTE_MS = 60_000
-_COLUMNS = tuple(column.name for column in METADATA.tables["reading"].columns)
+_COLUMNS = tuple(column.name for column in ReadingRow.metadata.tables["reading"].columns)
 _VALUES = tuple(name for name in _COLUMNS if name not in ("run_id", "at_ms", "span_ms", "raw"))
 PLACES: Mapping[str, tuple[str, ...]] = {
     quantity: tuple(name for name in _VALUES if name.startswith(begin))

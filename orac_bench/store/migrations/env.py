@@ -9,13 +9,13 @@ from __future__ import annotations
 from alembic import context
 
 from orac_bench.errors import StoreError
-from orac_bench.store.tables import METADATA
+from orac_bench.store.tables import RunRow
 
 connection = context.config.attributes["connection"]
 sqlite = connection.dialect.name == "sqlite"
 if sqlite and connection.exec_driver_sql("PRAGMA foreign_keys").scalar():
     raise StoreError("Foreign keys are on; a rebuilt table would lose its children. Nothing was changed.")
-context.configure(connection=connection, target_metadata=METADATA, render_as_batch=True, transactional_ddl=True)
+context.configure(connection=connection, target_metadata=RunRow.metadata, render_as_batch=True, transactional_ddl=True)
 with context.begin_transaction():
     context.run_migrations()
 if sqlite and (broken := connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()):
