@@ -36,8 +36,7 @@
         ├── StoreReadOnly          the file or its folder cannot be written
         └── StoreFull              no space left
 
-Each message has three parts: what happened with its values, where, and what to type next. What must never live
-here: anything that prints or exits.
+Each message has three parts: what happened, where, and what to type next. Nothing here prints or exits.
 """
 
 from __future__ import annotations

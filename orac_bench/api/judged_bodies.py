@@ -1,19 +1,19 @@
-"""What is sent and answered about cases over time, as /docs describes it.
+"""What is answered about cases over time, as /docs describes it.
 
 What must never live here: anything that acts.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
+from orac_bench.api.mark_bodies import AnnotationItem
+from orac_bench.metrics import Better
+
 Verdict = Literal["slower", "faster", "worse", "better", "same", "inconclusive"]
-Better = Literal["lower", "higher"]
-CaseKey = Annotated[str, Field(min_length=1, max_length=200, description="The case's key.")]
-Reference = Annotated[str, Field(min_length=1, max_length=200, description="An id, latest, latest~2, or a baseline.")]
 
 _WORKLOAD: JsonDict = {"prompt_tokens": 64, "output_tokens": 128, "prompt_sha256": None, "version": 1}
 _CASE: JsonDict = {
@@ -115,19 +115,6 @@ class ChangeItem(BaseModel):
     ratio: float | None = Field(description="New level over the one before; null where the conditions changed.")
     cause: str = Field(description="`measured`, or `conditions: ` and each fact that is another.")
     acknowledged: bool
-
-
-class AnnotationItem(BaseModel):
-    """What a person wrote beside a run."""
-
-    model_config = _example(
-        {"run": "20261122-120000-3fa9", "case": None, "at": "2026-11-22T12:10:00.000000Z", "text": "new fan"}
-    )
-
-    run: str
-    case: str | None = Field(description="null where it is about the whole run.")
-    at: str
-    text: str
 
 
 class GapItem(BaseModel):
@@ -233,80 +220,6 @@ class ComparisonBody(BaseModel):
     candidate: str | list[str] = Field(description="A list where several were asked for.")
     conditions_differ: dict[str, list[object]] = Field(description="By fact: the base's value, then each candidate's.")
     cases: list[ComparedCase]
-
-
-class BaselineItem(BaseModel):
-    """A name for a run."""
-
-    model_config = _example({"name": "main-baseline", "run": "20261122-120000-3fa9"})
-
-    name: str
-    run: str
-
-
-class Baselines(BaseModel):
-    """Every baseline, the one that was set last first."""
-
-    baselines: list[BaselineItem]
-
-
-class BaselineBody(BaseModel):
-    """A name, and the run that shall have it."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        strict=True,
-        json_schema_extra={"examples": [{"name": "main-baseline", "run": "20261122-120000-3fa9"}]},
-    )
-
-    name: Annotated[str, Field(max_length=80, pattern=r"^[a-z0-9][a-z0-9._-]{0,79}$")]
-    run: Reference
-
-
-class AnnotationBody(BaseModel):
-    """What to write beside a run, or beside one case of it."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, json_schema_extra={"examples": [{"text": "new fan"}]})
-
-    text: Annotated[str, Field(min_length=1, max_length=2000)]
-    case: CaseKey | None = None
-
-
-class AcknowledgementBody(BaseModel):
-    """A change of level that is known from now on."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        strict=True,
-        json_schema_extra={
-            "examples": [
-                {
-                    "case": "1f0c2a9e5b7d4433",
-                    "metric": "decode_tokens_per_s",
-                    "at_run": "20261122-120000-3fa9",
-                    "text": "new fan",
-                }
-            ]
-        },
-    )
-
-    case: CaseKey
-    metric: Annotated[str, Field(min_length=1, max_length=80)]
-    at_run: Reference
-    text: Annotated[str, Field(min_length=1, max_length=2000)] | None = None
-
-
-class Acknowledged(BaseModel):
-    """The change that is known."""
-
-    model_config = _example(
-        {"case": "1f0c2a9e5b7d4433", "metric": "decode_tokens_per_s", "at_run": "20261122-120000-3fa9", "text": None}
-    )
-
-    case: str
-    metric: str
-    at_run: str
-    text: str | None
 
 
 class StandingItem(CaseKeys):

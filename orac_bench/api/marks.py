@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 
 from orac_bench.api.house import Here
-from orac_bench.api.judged_bodies import (
+from orac_bench.api.mark_bodies import (
     Acknowledged,
     AcknowledgementBody,
     AnnotationBody,
