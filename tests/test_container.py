@@ -52,6 +52,7 @@ def test_versions_agree() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert "dustynv/ollama:r36.4.3" in readme
     assert f"Ollama {NEWER}" in readme
+    assert set(re.findall(r"OLLAMA_VERSION=(\S+)", (ROOT / "docs" / "board.md").read_text())) == {NEWER}
 
 
 def test_the_readme_has_the_two_commands_of_the_dockerfile() -> None:

@@ -52,6 +52,38 @@ def test_the_unit_sets_what_orac_reads_and_keeps_everything_where_it_may_write()
     assert "\nRestartPreventExitStatus=2\n" in UNIT.read_text()  # the status of a missing prerequisite
 
 
+def test_the_wrapper_runs_orac_as_the_service_has_it(tmp_path: Path) -> None:
+    text = (ROOT / "deploy/orac").read_text()
+    unit = dict(re.findall(r"^Environment=(\w+)=(.*)$", UNIT.read_text(), re.MULTILINE))
+    (program,) = re.findall(r"^ExecStart=(\S+) serve$", UNIT.read_text(), re.MULTILINE)
+    assert program in text
+    assert "sudo --user=orac " in text
+
+    stand_in = tmp_path / "program"
+    stand_in.write_text('#!/bin/sh\nenv | grep -E "^(ORAC_|HOME=)"\nprintf "<%s>" "$@"\n')
+    sudo = tmp_path / "sudo"
+    sudo.write_text('#!/bin/sh\nshift\nexec "$@"\n')
+    (tmp_path / "orac.env").write_text("ORAC_MODELS_DIR=/srv/gguf\nORAC_TOKEN=secret\n")
+    wrapper = tmp_path / "orac"
+    wrapper.write_text(text.replace(program, str(stand_in)).replace("/etc/orac.env", str(tmp_path / "orac.env")))
+    for file in (stand_in, sudo, wrapper):
+        file.chmod(0o755)
+    said = subprocess.run(
+        [wrapper, "bench", "a b", "--note", "it's $HOME"],
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin", "HOME": "/home/toby"},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+    assert said[-1] == "<bench><a b><--note><it's $HOME>"
+    kept = {name: unit[name] for name in ("HOME", "ORAC_HOME", "ORAC_DATABASE_URL")}
+    assert dict(line.split("=", 1) for line in said[:-1]) == {
+        **kept,
+        "ORAC_MODELS_DIR": "/srv/gguf",
+        "ORAC_TOKEN": "secret",
+    }
+
+
 def test_the_converter_does_nothing_but_say_what_it_would_do(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, CONVERTER, "x"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr, [*tmp_path.iterdir()]) == (0, "", [])

@@ -33,6 +33,7 @@ DOCUMENTS = (
 )
 
 ASSIGNMENT = re.compile(r"[A-Z_]+=\S*")
+AS_SERVICE = "deploy/orac"
 IN_CONTAINER = ["docker", "compose", "exec", "orac"]
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
@@ -173,6 +174,8 @@ def orac_commands(document: str) -> Iterator[str]:
             words.pop(0)
         if words[: len(IN_CONTAINER)] == IN_CONTAINER:
             words = words[len(IN_CONTAINER) :]
+        if words[:1] == [AS_SERVICE]:
+            words = ["orac", *words[1 : words.index("&&") if "&&" in words else None]]
         if words[:1] == ["orac"] and words[1:] not in ([], ["--help"]):
             yield shlex.join(words)
 

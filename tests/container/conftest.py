@@ -32,6 +32,7 @@ RunIn = Callable[..., AbstractContextManager[Room]]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--with-tests", action="store_true", help="run `make test` in the `test` image as well")
+    parser.addoption("--with-source", action="store_true", help="compile the image's Ollama in it as well")
     parser.addoption("--storage", type=Path, metavar="FOLDER", help="keep what is built here, for the next time")
 
 

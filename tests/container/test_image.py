@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Callable
 from pathlib import Path
 
 from orac_bench import __version__
-from tests.container.engine import Engine, Image
-from tests.container.room import room
-from tests.container.standin import OLD_OLLAMA
+from tests.container.engine import Image
 
 
 def test_the_image_says_what_it_is_and_how_it_is_started(image: Image) -> None:
@@ -43,19 +40,6 @@ def test_its_user_owns_what_it_writes_and_nothing_else(image: Image) -> None:
     assert owned == {"app/results": 1000, "var/lib/orac": 1000, "app": 1000, "opt/orac": 0}
     writable = [path for path in _files(image.root / "app/orac_bench") if path.stat().st_uid or _others_write(path)]
     assert writable == []
-
-
-def test_the_base_images_own_ollama_is_shadowed_or_taken(
-    image: Image, engine: Engine, build: Callable[..., str]
-) -> None:
-    build("localhost/orac-base", OLLAMA_FROM="base")
-    with engine.image("localhost/orac-base") as other:
-        said = {}
-        for each in (image, other):
-            with room(each, engine.folder, "ollama", "--version") as started:
-                assert started.process.wait(30) == 0
-                said[each.tag] = started.said().split()[-1]
-    assert said == {image.tag: "0.20.7", "localhost/orac-base": OLD_OLLAMA}
 
 
 def _files(folder: Path) -> list[Path]:
