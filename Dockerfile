@@ -26,7 +26,7 @@ USER 0
 RUN python3 -c 'import ensurepip, venv' 2>/dev/null || { \
       apt-get update && \
       DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends python3 python3-venv ca-certificates && \
-      rm -rf /var/lib/apt/lists/*; }
+      rm -rf /var/lib/apt/lists/* /var/cache/apt/*; }
 
 # ---- the four ways to an Ollama, each ending in /opt/ollama. An engine that builds every stage fills the chosen one only.
 FROM base AS ollama-release
@@ -96,10 +96,10 @@ ARG PACKAGE_INDEX=""
 ARG PIP_CERT=""
 RUN python3 -m venv /opt/orac
 COPY requirements/runtime.txt requirements/build.txt /tmp/requirements/
-# Wheels only: nothing is compiled on a board. pandas' tests are a sixth of all of it.
+# Wheels only: nothing is compiled on a board. The packages' own tests are a fifth of all of it.
 RUN PIP_INDEX_URL="${PACKAGE_INDEX}" /opt/orac/bin/pip install --no-cache-dir --disable-pip-version-check \
       --only-binary :all: --require-hashes -r /tmp/requirements/runtime.txt -r /tmp/requirements/build.txt && \
-    rm -rf /opt/orac/lib/python3*/site-packages/pandas/tests
+    find /opt/orac/lib -type d -name tests -prune -exec rm -r {} +
 # jetson-stats only where it is named: its version must be that of the host's service, its licence is AGPL-3.0, and in a
 # virtual environment it installs no service of its own.
 ARG JETSON_STATS_VERSION=""
@@ -150,7 +150,7 @@ ARG PIP_CERT=""
 # hadolint ignore=DL3008
 RUN apt-get update && \
     DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends make && \
-    rm -rf /var/lib/apt/lists/*
+    rm -rf /var/lib/apt/lists/* /var/cache/apt/*
 COPY . .
 RUN PIP_INDEX_URL="${PACKAGE_INDEX}" PIP_NO_CACHE_DIR=1 PYTHON=python3 sh scripts/venv.sh dev && \
     chown -R orac:orac /app
