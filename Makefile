@@ -2,7 +2,7 @@
 # system-wide. More than a few lines live in scripts/.
 
 .DEFAULT_GOAL := help
-.PHONY: help bench serve test fuzz mutants check performance screenshots container-test lock locks-check
+.PHONY: help bench serve test fuzz mutants coverage check performance screenshots container-test lock locks-check
 PYTHON := .venv/bin/python
 
 help: ## this list
@@ -29,6 +29,10 @@ fuzz: ## thousands of calls to every address of the service, each answer held ag
 mutants: ## small mistakes put into the pure files, one at a time: which no test notices; FILES='units.py' chooses
 	@sh scripts/venv.sh dev
 	@$(PYTHON) -m tests.mutation $(FILES)
+
+coverage: ## which branches no test takes, every process that tests start counted; ARGS='tests/test_x.py' chooses
+	@sh scripts/venv.sh dev
+	@sh scripts/coverage.sh $(ARGS)
 
 check: ## format, lint, types
 	@sh scripts/venv.sh dev

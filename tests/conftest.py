@@ -11,6 +11,7 @@ import pytest
 
 from orac_bench.ollama.server import Server, supervise
 from orac_bench.settings import Settings, read_settings
+from tests.shuffle import shuffled
 
 NEWER = "0.20.7"
 _SCRUBBED = ("ORAC_", "OLLAMA_", "PYTEST_XDIST_")
@@ -90,6 +91,19 @@ def _program(places: tuple[str | Path | None, ...], advice: str) -> Path:
             return Path(place).absolute()
     looked = ", ".join(str(place) for place in ([given] if given else others) if place)
     pytest.fail(f"{advice} Looked at: {looked}.", pytrace=False)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--shuffle SEED`: another order, the same each time for a seed."""
+    parser.addoption("--shuffle", type=int, metavar="SEED", help="run files, and each file's tests, in another order")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Puts the tests in the order that was asked for."""
+    seed = config.getoption("--shuffle")
+    if seed is not None:
+        items[:] = shuffled(items, seed)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

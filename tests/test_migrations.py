@@ -6,8 +6,11 @@ import fcntl
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -27,6 +30,7 @@ from orac_bench.store.store import Store, open_store
 from orac_bench.store.tables import METRIC_COLUMNS, RunRow
 from orac_bench.telemetry.source import Sample
 from tests.builders import a_case, a_result, a_round, a_run, later
+from tests.waiting import eventually
 
 DATA = Path(__file__).parent / "data"
 NEWER_TABLES = (
@@ -146,6 +150,70 @@ def test_an_older_database_is_not_upgraded_by_reading(old: Path, tmp_path: Path)
     )
 
 
+ENDLESS = """
+import time
+from pathlib import Path
+from alembic import op
+revision, down_revision, branch_labels, depends_on = "0005", "0004", None, None
+
+def upgrade():
+    op.execute("DELETE FROM reading_name")
+    op.execute('DELETE FROM "round"')
+    Path(BEGUN).touch()
+    time.sleep(600)
+"""
+"""A step in which the power can be lost."""
+
+
+def test_an_upgrade_that_is_killed_halfway_changes_nothing_and_is_made_by_the_next_start(
+    old: Path, tmp_path: Path
+) -> None:
+    # given the power lost in a step, after those before it and half of its own changes
+    before, begun = rows(old), tmp_path / "begun"
+    steps = with_step("0004_imagined.py", tmp_path)
+    (steps.folder / "versions" / "0005_endless.py").write_text(ENDLESS.replace("BEGUN", repr(str(begun))))
+    code = (
+        "import sys; from pathlib import Path; from orac_bench.store.schema import Migrations\n"
+        "from orac_bench.store.store import open_store\n"
+        'open_store(sys.argv[1], write=True, migrations=Migrations(folder=Path(sys.argv[2]), head="0005"))'
+    )
+    with subprocess.Popen([sys.executable, "-c", code, url(old), str(steps.folder)]) as upgrading:
+        eventually(lambda: begun.exists() or upgrading.poll() is not None)
+        with pytest.raises(StoreError, match="has schema 0001"):  # as far as anybody can see
+            open_store(url(old), write=False)
+        upgrading.kill()
+    # then it is the old one, with every row, and its backup is whole
+    (kept,) = tmp_path.glob("orac.db.backup-0001-*")
+    for path in (old, kept):
+        assert rows(path) == before
+        with closing(sqlite3.connect(path)) as raw:
+            assert raw.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+            assert raw.execute("SELECT version_num FROM alembic_version").fetchall() == [("0001",)]
+    # and the next start finishes it
+    with open_store(url(old), write=True, clock=lambda: later(0)) as store:
+        assert (store.check(), store.revision()) == ((), "0003")
+    assert rows(old) == {**before, **dict.fromkeys(NEWER_TABLES, 0)}
+
+
+def test_what_a_power_cut_left_of_a_backup_is_removed_by_the_next_upgrade(old: Path, tmp_path: Path) -> None:
+    half = tmp_path / "orac.db.backup-0001-20200101T000000Z.part"
+    half.write_bytes(old.read_bytes()[:5000])
+    half.with_name(half.name + "-journal").write_bytes(b"\0" * 512)
+    open_store(url(old), write=True, clock=lambda: later(0)).close()
+    assert sorted(file.name for file in tmp_path.glob("orac.db*")) == [
+        "orac.db",
+        "orac.db.backup-0001-20261122T120000Z",
+    ]
+
+
+def test_processes_that_upgrade_a_database_together_make_one_backup(old: Path, tmp_path: Path) -> None:
+    before = rows(old)
+    together(lambda: open_store(url(old), write=True, clock=lambda: later(0)).close())
+    (kept,) = tmp_path.glob("orac.db.backup-*")
+    assert rows(kept) == before
+    assert rows(old) == {**before, **dict.fromkeys(NEWER_TABLES, 0)}
+
+
 def test_a_step_that_would_leave_rows_without_their_parents_changes_nothing(old: Path, tmp_path: Path) -> None:
     before = rows(old)
     with pytest.raises(StoreError, match="rows would point nowhere"):
@@ -205,11 +273,18 @@ def test_who_makes_a_database_is_waited_for_longer_than_a_lock_of_sqlite(tmp_pat
 
 
 def test_processes_that_create_a_database_together_wait_for_each_other(tmp_path: Path) -> None:
+    together(lambda: open_store(url(tmp_path / "orac.db"), write=True).close())
+    with open_store(url(tmp_path / "orac.db"), write=False) as store:
+        assert store.check() == ()
+
+
+def together(act: Callable[[], None]) -> None:
+    """Acts four times at once. Fails where one of them does."""
     errors: list[BaseException] = []
 
     def start() -> None:
         try:
-            open_store(url(tmp_path / "orac.db"), write=True).close()
+            act()
         except BaseException as error:  # noqa: BLE001  # given back to the test
             errors.append(error)
 
@@ -219,8 +294,6 @@ def test_processes_that_create_a_database_together_wait_for_each_other(tmp_path:
     for thread in threads:
         thread.join()
     assert errors == []
-    with open_store(url(tmp_path / "orac.db"), write=False) as store:
-        assert store.check() == ()
 
 
 @pytest.fixture(scope="module")

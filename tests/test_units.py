@@ -2,7 +2,7 @@
 
 import pytest
 
-from orac_bench.units import Unit, format, interval, percent, scale, seconds, share, span, three_digits
+from orac_bench.units import Unit, counted, format, interval, percent, scale, seconds, share, span, three_digits
 
 
 @pytest.mark.parametrize(
@@ -79,6 +79,7 @@ def test_the_factors_of_energy_are_powers_of_a_thousand(value, factor):
         (0.995, "-0.5 %"),
         (1.0, "+0.0 %"),
         (1.999, "+99.9 %"),
+        (1.9995, "+100 %"),  # the first that is written so
         (1.9996, "+100 %"),  # 99.96 has three digits without a decimal
         (2.203, "+120 %"),
         (None, "–"),
@@ -159,3 +160,7 @@ def test_an_interval_has_the_prefix_of_what_it_stands_beside():
     assert interval(0.98, 1.5, Unit.SECOND, beside=1.2) == "0.980–1.50"
     assert interval(0.98, 1.5, Unit.SECOND, beside=0.99) == "980–1500"  # beside "990 ms"
     assert interval(12.0, 13.5, Unit.TOKENS_PER_SECOND, beside=12.4, between=", ") == "12.0, 13.5"
+
+
+def test_things_are_counted_in_words():
+    assert [counted(number, "round") for number in (0, 1, 2)] == ["0 rounds", "1 round", "2 rounds"]

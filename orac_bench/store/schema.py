@@ -6,11 +6,12 @@ An older one is upgraded in one transaction, after a backup beside it. What must
 from __future__ import annotations
 
 import fcntl
+import glob
 import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -33,6 +34,9 @@ class Migrations:
     folder: Path
     head: str
 
+
+HALF = ".part"
+"""At the end of the name of a backup that is being written."""
 
 UPGRADE_PATIENCE_S = 120.0
 """How long another process may take to create or upgrade a database; a card of a board that wears out is slow."""
@@ -93,6 +97,7 @@ def _bring_up(path: Path, *, patience_s: float, migrations: Migrations, now: dat
     if found == migrations.head:
         return
     if found is not None:
+        _forget(*path.parent.glob(f"{glob.escape(path.name)}.backup-*{HALF}"))
         backup(path, _backup_path(path, found, now), patience_s=patience_s)
     engine = sqlite_engine(path, "migrate", patience_s=patience_s)
     try:
@@ -179,21 +184,43 @@ def upgrade(engine: Engine, migrations: Migrations) -> None:
 def backup(path: Path, target: Path, *, patience_s: float) -> None:
     """Writes a whole copy of the database at `path` to `target`, also while others write.
 
-    Raises StoreError where `target` is there already: a backup never replaces anything.
+    `target` is whole or not there, even where the power is lost: SQLite syncs no copy. Raises StoreError where it is
+    there already: a backup never replaces anything. Source: SQLite's "VACUUM", "VACUUM with an INTO clause".
     """
     if target.exists():
         raise StoreError(f"{target} is there already; a backup never replaces a file.", next="Name another file.")
+    half = target.with_name(target.name + HALF)
     with faults(target):
+        _forget(half)
         connection = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=patience_s, isolation_level=None
         )
         try:
-            connection.execute("VACUUM INTO ?", (str(target),))
-        except sqlite3.Error:
-            target.unlink(missing_ok=True)
+            connection.execute("VACUUM INTO ?", (str(half),))
+            _sync(half)
+            half.rename(target)
+            with suppress(OSError):  # not every file system syncs a folder
+                _sync(target.parent)
+        except (sqlite3.Error, OSError):
+            _forget(half)
             raise
         finally:
             connection.close()
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _forget(*halves: Path) -> None:
+    """Removes backups in which the power was lost, and what SQLite would roll back into the next one of the name."""
+    for half in halves:
+        for file in (half, half.with_name(half.name + "-journal")):
+            file.unlink(missing_ok=True)
 
 
 def _backup_path(path: Path, found: str, now: datetime) -> Path:
