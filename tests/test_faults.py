@@ -159,24 +159,42 @@ def test_a_database_that_cannot_be_written_can_be_read(unprivileged: Path) -> No
 
 
 def test_a_full_device_loses_no_earlier_round_and_says_so(tmp_path: Path) -> None:
-    # given a device of 1 MB, mounted for this child alone
+    # given a device of 1 MB
+    fault, kept, said, opening, after, problems, reading = mounted("full_device", str(tmp_path))
+    # then the fault has its name, what was finished is there, and with space it goes on
+    assert (fault, kept, problems) == ("StoreFull", said, "()")
+    assert int(after) == int(kept) + 1
+    # and so has it where SQLite only speaks of an I/O error, as when a reader finds no room for its index
+    assert opening.startswith("StoreFull: "), opening
+    assert reading.startswith("StoreFull: "), reading
+    assert "(disk I/O error)" in reading
+
+
+def test_a_store_on_a_read_only_mount_is_read_and_copied_and_says_what_to_do(tmp_path: Path) -> None:
+    device, copy = tmp_path / "device", tmp_path / "copy.db"
+    device.mkdir()
+    read, refusal, copied = mounted("read_only_device", str(device), str(copy))
+    assert (read, copied) == ("1", "1")
+    assert refusal == (
+        f"The database {device}/orac.db cannot be written: its file system is mounted read-only (unable to open "
+        "database file). Mount it writable. Where it was so before, its device fails: see `dmesg | tail`, and save the "
+        "store with `orac db backup FILE` to another one."
+    )
+
+
+def mounted(fake: str, *words: str) -> list[str]:
+    """The lines of a program that mounts a device for itself alone. Skips where this machine lets nobody do that."""
     as_root = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
     told = subprocess.run(
-        ["unshare", *as_root, "--mount", sys.executable, "-m", "tests.fakes.full_device", str(tmp_path)],
+        ["unshare", *as_root, "--mount", sys.executable, "-m", f"tests.fakes.{fake}", *words],
         capture_output=True,
         text=True,
         cwd=ROOT,
     )
     if "unshare" in told.stderr or "mount:" in told.stderr:
         pytest.skip(f"this machine lets nobody mount a small device: {told.stderr.strip()}")
-    # then the fault has its name, what was finished is there, and with space it goes on
-    fault, kept, said, opening, after, problems, reading = told.stdout.splitlines()
-    assert (fault, kept, problems) == ("StoreFull", said, "()"), told.stderr
-    assert int(after) == int(kept) + 1
-    # and so has it where SQLite only speaks of an I/O error, as when a reader finds no room for its index
-    assert opening.startswith("StoreFull: "), opening
-    assert reading.startswith("StoreFull: "), reading
-    assert "(disk I/O error)" in reading
+    assert told.returncode == 0, told.stderr
+    return told.stdout.splitlines()
 
 
 def test_a_file_size_limit_is_told_as_a_refusal_of_the_device(path: Path) -> None:

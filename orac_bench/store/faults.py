@@ -14,6 +14,10 @@ from orac_bench.errors import StoreError, StoreForeign, StoreFull, StoreLocked, 
 
 FREE_SPACE_NEXT = "Free some space, or set ORAC_DATABASE_URL to a file elsewhere, then try again."
 WRITABLE_NEXT = "Make the file and its folder writable, or set ORAC_DATABASE_URL to a file elsewhere."
+MOUNT_NEXT = (
+    "Mount it writable. Where it was so before, its device fails: see `dmesg | tail`, and save the store with "
+    "`orac db backup FILE` to another one."
+)
 FOREIGN_NEXT = "Set ORAC_DATABASE_URL to another file; ORAC never overwrites one that it did not make."
 
 _KINDS: tuple[tuple[str, type[StoreError], str, str], ...] = (
@@ -54,6 +58,11 @@ def faults(path: Path) -> Iterator[None]:
 
 def told(message: str, path: Path) -> StoreError:
     """The error for SQLite's `message` about the database at `path`."""
+    if ("readonly" in message or "unable to open" in message) and _is_mounted_read_only(path):
+        return StoreReadOnly(
+            f"The database {path} cannot be written: its file system is mounted read-only ({message}).",
+            next=MOUNT_NEXT,
+        )
     for part, kind, meaning, way_out in _KINDS:
         if part in message:
             return kind(f"The database {path} {meaning} ({message}).", next=way_out.format(path=path))
@@ -84,6 +93,13 @@ def _as_sqlite_says(error: OSError) -> str:
     if isinstance(error, PermissionError) or error.errno == 30:  # EROFS
         return f"readonly: {error.strerror}"
     return f"disk is full: {error.strerror}" if error.errno == 28 else f"{error.strerror}: {error.filename}"  # ENOSPC
+
+
+def _is_mounted_read_only(path: Path) -> bool:
+    try:
+        return bool(os.statvfs(path.parent).f_flag & os.ST_RDONLY)
+    except OSError:
+        return False
 
 
 def _is_full(path: Path) -> bool:

@@ -192,10 +192,9 @@ def backup(path: Path, target: Path, *, patience_s: float) -> None:
     half = target.with_name(target.name + HALF)
     with faults(target):
         _forget(half)
-        connection = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=patience_s, isolation_level=None
-        )
+        connection = connect(path, "read", patience_s=patience_s)
         try:
+            connection.execute("PRAGMA query_only = OFF")  # it would refuse to write the copy, too
             connection.execute("VACUUM INTO ?", (str(half),))
             _sync(half)
             half.rename(target)
