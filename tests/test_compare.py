@@ -123,6 +123,15 @@ def test_samples_that_cannot_be_compared_say_why(
     assert (found.verdict, found.ci_low, found.notes) == (Verdict.INCONCLUSIVE, None, notes)
 
 
+@pytest.mark.parametrize("few", [1, 2, 3])
+def test_few_samples_decide_nothing_however_many_stand_beside_them(few: int) -> None:
+    # by ranks alone 1 and 40 would do: 2 of 41 orders are 4.9 %
+    many = [1.50 + 0.001 * number for number in range(40)]
+    for found in (compare_samples([1.0] * few, many), compare_samples(many, [1.0] * few)):
+        assert (found.verdict, found.ci_low, found.ci_high, found.p) == (Verdict.INCONCLUSIVE, None, None, None)
+        assert (found.n, found.needed, found.notes) == (few, 4 - few, (Note.NOT_INTERLEAVED, Note.TOO_FEW))
+
+
 @pytest.mark.parametrize("odd", [math.nan, math.inf])
 def test_a_value_that_is_none_is_refused(odd: float) -> None:
     with pytest.raises(ValueError, match="is no measured value"):
@@ -162,6 +171,9 @@ def test_samples_that_drift_must_differ_by_more_than_they_drift() -> None:
         (Note.NOT_INTERLEAVED, Note.DRIFT),
     )
     assert (far.verdict, far.notes) == (Verdict.SLOWER, (Note.NOT_INTERLEAVED, Note.DRIFT))
+    # beside other cases it counts as no surer than that: drift of 9 % / 1.045, of ten and ten all 100 pairs beyond it
+    assert far.p == pytest.approx(2 / math.comb(20, 10))
+    assert (near.p or 0) > 0.05
     back = compare_samples([1.1 * value for value in warming], warming)
     assert (back.verdict, back.needed) == (Verdict.INCONCLUSIVE, None)  # as much the other way around
 

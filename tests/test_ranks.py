@@ -49,6 +49,16 @@ def test_four_values_a_side_have_the_range_of_their_differences() -> None:
     assert rank_sum_shift([0.0] * 3, [1.0, 2.0, 3.0]).interval is None  # 2 of 20 orders: 10 %
 
 
+def test_a_shift_beyond_something_is_as_sure_as_what_lies_beyond_it() -> None:
+    base, candidate = [0.0, 0.0, 0.0, 0.0], [1.0, 2.0, 3.0, 4.0]
+    # of 16 differences 0 and 4 are not beyond: U <= 0 in 1 of 70 orders, U <= 4 in 1+1+2+3+5 = 12
+    assert [rank_sum_shift(base, candidate, beyond=beyond).p for beyond in (0.5, 1.0)] == pytest.approx(
+        [2 / 70, 24 / 70]
+    )
+    assert rank_sum_shift(candidate, base, beyond=1.0).p == pytest.approx(24 / 70)
+    assert rank_sum_shift(base, candidate, beyond=4.0).p == 1.0
+
+
 def test_ties_count_against_a_shift() -> None:
     tied = signed_rank_shift([0.0, 1.0, 1.0, 1.0, 1.0, 1.0])
     assert tied == Shift(point=1.0, interval=(0.0, 1.0), p=4 / 64)  # one average is 0: W = 1

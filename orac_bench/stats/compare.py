@@ -32,7 +32,8 @@ MINIMUM_EFFECT_RATIO = 0.02
 FEWEST_BLOCKS = 6
 """Below so many pairs even the most extreme order has p = 0.0625: no 95 % interval exists."""
 FEWEST_SAMPLES = 4
-"""Below so many rounds a side likewise: 2 of C(6, 3) = 20 orders."""
+"""Below so many rounds a side likewise: 2 of C(6, 3) = 20 orders. However many the other side has: ranks would allow
+an interval of one round beside 40, and yet nobody knows how much that one is off."""
 MOST_NEEDED = 1000
 """More blocks than this are not asked for; the answer is then that it cannot be told."""
 LOG_DIGITS = 12
@@ -90,8 +91,8 @@ def compare_samples(
         if Note.DRIFT in notes(summary):
             drift = max(drift, math.log1p(abs(summary.drift_ratio or 0.0)))
     told += [note for note, there in ((Note.DRIFT, drift), (Note.AUTOCORRELATED, alike)) if there]
-    shift = rank_sum_shift(*logs, alpha=alpha(alike))
-    shift = replace(shift, p=eased(shift.p, alike))
+    shift = rank_sum_shift(*logs, alpha=alpha(alike), beyond=drift)
+    shift = replace(shift, p=eased(shift.p, alike), interval=shift.interval if n >= FEWEST_SAMPLES else None)
     return _judged(shift, n, better, minimum_effect_ratio, told, fewest=FEWEST_SAMPLES, drift=drift)
 
 

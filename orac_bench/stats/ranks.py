@@ -52,14 +52,17 @@ def signed_rank_shift(differences: Sequence[float], *, alpha: float = ALPHA) -> 
     return replace(found, p=min(found.p, t_tails(differences)))
 
 
-def rank_sum_shift(base: Sequence[float], candidate: Sequence[float], *, alpha: float = ALPHA) -> Shift:
+def rank_sum_shift(
+    base: Sequence[float], candidate: Sequence[float], *, alpha: float = ALPHA, beyond: float = 0.0
+) -> Shift:
     """How far `candidate` lies above `base` (neither empty), with an interval that misses at most with chance `alpha`.
 
-    It is the median of all differences of one of each; the interval are two of these differences.
+    It is the median of all differences of one of each; the interval are two of these differences. `p` is that of no
+    shift larger than `beyond` (0 or more), either way.
     Source: Hollander, Wolfe, Chicken, "Nonparametric Statistical Methods", 4.2 and 4.3.
     """
     differences = sorted(after - before for before in base for after in candidate)
-    return _shift(differences, lambda k: rank_sum_tail(len(base), len(candidate), k), alpha)
+    return _shift(differences, lambda k: rank_sum_tail(len(base), len(candidate), k), alpha, beyond)
 
 
 def signed_rank_tail(n: int, k: int) -> float:
@@ -95,10 +98,10 @@ def t_tails(differences: Sequence[float]) -> float:
     return max(1 - (2 / math.pi * (angle + within) if odd else within), SMALLEST_P)
 
 
-def _shift(pairs: list[float], tail: Callable[[int], float], alpha: float) -> Shift:
+def _shift(pairs: list[float], tail: Callable[[int], float], alpha: float, beyond: float = 0.0) -> Shift:
     """Of `pairs` (ascending) and the tail of the count of those on one side of the truth."""
     outside = bisect_right(range((len(pairs) + 1) // 2), alpha / 2, key=tail)  # how many pairs may lie against it
-    against = min(len(pairs) - bisect_left(pairs, 0), bisect_right(pairs, 0))
+    against = min(len(pairs) - bisect_left(pairs, -beyond), bisect_right(pairs, beyond))
     return Shift(
         point=median(pairs),
         interval=(pairs[outside - 1], pairs[-outside]) if outside else None,

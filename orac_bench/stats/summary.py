@@ -29,7 +29,7 @@ METHOD_VERSION = 2
 TAIL_FLOORS = ((0.90, 36), (0.95, 72), (0.99, 368))
 """Percentile and the fewest rounds for which a two-sided 95 % interval of it is bounded.
 
-Source: the smallest n with q^n + (1-q)^n <= 0.05 by the binomial tails, 0.025 on each side.
+Source: the smallest n with q^n <= 0.025 by the binomial tails, which then lets 0.025 lie on each side.
 """
 
 DRIFT_RATIO = 0.03
