@@ -67,7 +67,7 @@ def with_step(name: str, tmp_path: Path) -> Migrations:
     folder = tmp_path / "migrations"
     shutil.copytree(MIGRATIONS.folder, folder, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(DATA / name, folder / "versions")
-    return Migrations(folder=folder, head="0004")
+    return Migrations(folder=folder, head="0005")
 
 
 def rows(path: Path) -> dict[str, int]:
@@ -114,7 +114,8 @@ def test_a_database_of_schema_0001_gets_readings_and_keeps_all_that_it_held(old:
         run = a_run(note="made by schema 0001", status=Status.FAILED, ended=later(70))
         assert store.run(run.id) == run
         (result,) = store.results(run.id, rounds=True, arrivals=True)
-        assert (store.check(), store.revision()) == ((), "0003")
+        assert (store.check(), store.revision()) == ((), "0004")
+        assert [one.run for one in store.points(result.case.key, "ttft_s")] == [run.id]
     assert (result.status, result.done, result.planned, result.facts) == (Status.FAILED, 6, 6, {"cache": "probed"})
     assert result.rounds[0] == a_round(phase=Phase.WARMUP)
     assert result.rounds[-1] == a_round(
@@ -125,13 +126,13 @@ def test_a_database_of_schema_0001_gets_readings_and_keeps_all_that_it_held(old:
 
 def test_an_older_database_is_upgraded_after_a_backup_beside_it(old: Path, tmp_path: Path) -> None:
     before = rows(old)
-    with open_store(url(old), write=True, clock=lambda: later(0), migrations=with_step("0004_imagined.py", tmp_path)):
+    with open_store(url(old), write=True, clock=lambda: later(0), migrations=with_step("0005_imagined.py", tmp_path)):
         pass
     # then no row is lost, though the parent of all was made anew
     assert rows(old) == {**before, **dict.fromkeys(NEWER_TABLES, 0)}
     raw = sqlite3.connect(old)
     assert raw.execute("SELECT owner, uid FROM run").fetchall() == [(None, a_run().id)]
-    assert raw.execute("SELECT version_num FROM alembic_version").fetchall() == [("0004",)]
+    assert raw.execute("SELECT version_num FROM alembic_version").fetchall() == [("0005",)]
     raw.close()
     # and the backup is the old one
     backup = tmp_path / "orac.db.backup-0001-20261122T120000Z"
@@ -143,9 +144,9 @@ def test_an_older_database_is_upgraded_after_a_backup_beside_it(old: Path, tmp_p
 
 def test_an_older_database_is_not_upgraded_by_reading(old: Path, tmp_path: Path) -> None:
     with pytest.raises(StoreError) as refusal:
-        open_store(url(old), write=False, migrations=with_step("0004_imagined.py", tmp_path))
+        open_store(url(old), write=False, migrations=with_step("0005_imagined.py", tmp_path))
     assert str(refusal.value) == (
-        f"The database {old} has schema 0001; this ORAC 0.1.0 reads 0004. "
+        f"The database {old} has schema 0001; this ORAC 0.1.0 reads 0005. "
         "Upgrade it with `orac db upgrade`, which makes a backup beside it first."
     )
 
@@ -154,7 +155,7 @@ ENDLESS = """
 import time
 from pathlib import Path
 from alembic import op
-revision, down_revision, branch_labels, depends_on = "0005", "0004", None, None
+revision, down_revision, branch_labels, depends_on = "0006", "0005", None, None
 
 def upgrade():
     op.execute("DELETE FROM reading_name")
@@ -170,12 +171,12 @@ def test_an_upgrade_that_is_killed_halfway_changes_nothing_and_is_made_by_the_ne
 ) -> None:
     # given the power lost in a step, after those before it and half of its own changes
     before, begun = rows(old), tmp_path / "begun"
-    steps = with_step("0004_imagined.py", tmp_path)
-    (steps.folder / "versions" / "0005_endless.py").write_text(ENDLESS.replace("BEGUN", repr(str(begun))))
+    steps = with_step("0005_imagined.py", tmp_path)
+    (steps.folder / "versions" / "0006_endless.py").write_text(ENDLESS.replace("BEGUN", repr(str(begun))))
     code = (
         "import sys; from pathlib import Path; from orac_bench.store.schema import Migrations\n"
         "from orac_bench.store.store import open_store\n"
-        'open_store(sys.argv[1], write=True, migrations=Migrations(folder=Path(sys.argv[2]), head="0005"))'
+        'open_store(sys.argv[1], write=True, migrations=Migrations(folder=Path(sys.argv[2]), head="0006"))'
     )
     with subprocess.Popen([sys.executable, "-c", code, url(old), str(steps.folder)]) as upgrading:
         eventually(lambda: begun.exists() or upgrading.poll() is not None)
@@ -191,7 +192,7 @@ def test_an_upgrade_that_is_killed_halfway_changes_nothing_and_is_made_by_the_ne
             assert raw.execute("SELECT version_num FROM alembic_version").fetchall() == [("0001",)]
     # and the next start finishes it
     with open_store(url(old), write=True, clock=lambda: later(0)) as store:
-        assert (store.check(), store.revision()) == ((), "0003")
+        assert (store.check(), store.revision()) == ((), "0004")
     assert rows(old) == {**before, **dict.fromkeys(NEWER_TABLES, 0)}
 
 
@@ -217,7 +218,7 @@ def test_processes_that_upgrade_a_database_together_make_one_backup(old: Path, t
 def test_a_step_that_would_leave_rows_without_their_parents_changes_nothing(old: Path, tmp_path: Path) -> None:
     before = rows(old)
     with pytest.raises(StoreError, match="rows would point nowhere"):
-        open_store(url(old), write=True, migrations=with_step("0004_broken.py", tmp_path))
+        open_store(url(old), write=True, migrations=with_step("0005_broken.py", tmp_path))
     assert rows(old) == before
     raw = sqlite3.connect(old)
     assert raw.execute("SELECT version_num FROM alembic_version").fetchall() == [("0001",)]
@@ -225,13 +226,13 @@ def test_a_step_that_would_leave_rows_without_their_parents_changes_nothing(old:
 
 
 def test_a_newer_database_is_refused_and_left_alone(old: Path, tmp_path: Path) -> None:
-    open_store(url(old), write=True, migrations=with_step("0004_imagined.py", tmp_path)).close()
+    open_store(url(old), write=True, migrations=with_step("0005_imagined.py", tmp_path)).close()
     before = old.read_bytes()
     for write in (True, False):
         with pytest.raises(StoreNewer) as refusal:
             open_store(url(old), write=write)
         assert str(refusal.value) == (
-            f"The database {old} has schema 0004, made by a newer ORAC; this ORAC 0.1.0 knows schemas up to 0003. "
+            f"The database {old} has schema 0005, made by a newer ORAC; this ORAC 0.1.0 knows schemas up to 0004. "
             "Nothing was changed. Update ORAC, or name another database with --database URL."
         )
     assert old.read_bytes() == before

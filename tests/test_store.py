@@ -425,6 +425,23 @@ def test_check_finds_rows_that_contradict_each_other(store: Store, path: Path) -
     )
 
 
+def test_check_finds_summaries_of_another_case_which_the_rollup_puts_right(store: Store, path: Path) -> None:
+    store.add_run(a_run(), pid=1)
+    handle = store.begin_result(a_run().id, a_case(), planned=1, position=0)
+    store.add_round(handle, a_round())
+    store.close_result(handle, status=Status.DONE)
+    with sqlite3.connect(path) as raw:
+        raw.execute("UPDATE result_metric SET case_id = 0")
+    raw.close()
+    assert store.points(a_case().key, "ttft_s") == ()
+    assert store.check() == (
+        f"Run {a_run().id} has summaries of its case {a_case().key} under another case; "
+        "`orac db rollup --rebuild` puts them right.",
+    )
+    store.rebuild({}, told=lambda _done, _of: None)
+    assert (store.check(), len(store.points(a_case().key, "ttft_s"))) == ((), 1)
+
+
 def test_check_finds_a_damaged_file(path: Path) -> None:
     with open_store(url(path), write=True) as store:
         for number in range(200):

@@ -20,6 +20,7 @@ from orac_bench.records import Case, Json
 from orac_bench.store.history import CaseLine, Gap, Point
 from orac_bench.store.levels import Change, changes
 from orac_bench.store.marks import Annotation
+from orac_bench.store.past import Line
 from orac_bench.store.store import Store
 
 
@@ -58,16 +59,16 @@ def case_history(store: Store, case_key: str, *, metric: str | None = None) -> C
     """
     case = store.case(case_key)
     chosen = metric_of(metric or headlines(case.suite)[0])
-    points, gaps = store.line(case.key, chosen.key)
-    found = _changes(store, case, chosen.key, points)
+    line = store.line(case.key, chosen.key)
+    found = line.changes if chosen.key in headlines(case.suite) else changes(line.points)
     return CaseHistory(
         case=case,
         metric=chosen,
-        points=points,
-        changes=_told(store, case, chosen, points, found),
-        annotations=store.annotations(case_key=case.key),
-        gaps=gaps,
-        conditions=store.conditions_facts({point.conditions for point in points if point.conditions}),
+        points=line.points,
+        changes=_told(line, found),
+        annotations=line.annotations,
+        gaps=line.gaps,
+        conditions=line.conditions,
     )
 
 
@@ -124,41 +125,28 @@ def _changes(store: Store, case: Case, metric: str, points: Sequence[Point]) -> 
     return store.level_changes(case.key, metric) if metric in headlines(case.suite) else changes(points)
 
 
-def _told(
-    store: Store, case: Case, metric: Metric, points: Sequence[Point], found: Sequence[Change]
-) -> tuple[Told, ...]:
-    if not found:
-        return ()
+def _told(line: Line, found: Sequence[Change]) -> tuple[Told, ...]:
+    """The changes that are `found`, those whose run the line no longer has left out."""
     runs = {one.run for one in found}
-    before = {
-        point.run: (points[at - 1] if at else point, point) for at, point in enumerate(points) if point.run in runs
-    }
-    hashes = {
-        point.conditions
-        for one in found
-        if one.cause == "conditions" and one.run in before
-        for point in before[one.run]
-        if point.conditions
-    }
-    facts = store.conditions_facts(hashes) if hashes else {}
-    known = store.acknowledged(case.key, metric.key)
+    at = {point.run: place for place, point in enumerate(line.points) if point.run in runs}
     return tuple(
         Told(
             at_run=one.run,
             ratio=one.ratio,
-            cause=one.cause if one.cause == "measured" else f"conditions: {_differences(*before[one.run], facts)}",
-            acknowledged=one.run in known,
+            cause=one.cause if one.cause == "measured" else f"conditions: {_differences(line, at[one.run])}",
+            acknowledged=one.run in line.acknowledged,
         )
         for one in found
-        if one.run in before
+        if one.run in at
     )
 
 
-def _differences(a: Point, b: Point, facts: Mapping[str, Mapping[str, Json]]) -> str:
-    """What decides comparability and is another at `b` than at `a`, for people."""
+def _differences(line: Line, place: int) -> str:
+    """What decides comparability and is another at that point than at the one before it, for people."""
+    a, b = line.points[max(place - 1, 0)], line.points[place]
     differ: dict[str, tuple[Json, ...]] = {}
     if a.conditions != b.conditions:
-        ours, theirs = facts.get(a.conditions or "", {}), facts.get(b.conditions or "", {})
+        ours, theirs = line.conditions.get(a.conditions or "", {}), line.conditions.get(b.conditions or "", {})
         keys = sorted({*ours, *theirs})
         differ = {key: (ours.get(key), theirs.get(key)) for key in keys if ours.get(key) != theirs.get(key)}
     if a.metrics_version != b.metrics_version:

@@ -6,10 +6,10 @@ case answer in a few milliseconds. What must never live here: a judgement.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
@@ -98,18 +98,25 @@ _POINT = (
     col(ResultRow.offload_ratio),
 )
 
-_LINE = (
-    sa.select(*_POINT)
-    .select_from(ResultRow)
-    .outerjoin(
-        MetricRow, (col(MetricRow.result_id) == col(ResultRow.id)) & (col(MetricRow.metric) == sa.bindparam("metric"))
+_CASE = sa.select(col(CaseRow.id)).where(col(CaseRow.key) == sa.bindparam("case")).scalar_subquery()
+
+_MEDIANS = sa.select(
+    col(MetricRow.result_id), col(MetricRow.n), col(MetricRow.median), col(MetricRow.ci_low), col(MetricRow.ci_high)
+).where(col(MetricRow.case_id) == _CASE, col(MetricRow.metric) == sa.bindparam("metric"))
+"""Out of one stretch of an index. Joined to the results they would be looked up one by one, a page each."""
+
+_RESULTS = (
+    sa.select(
+        col(ResultRow.id),
+        col(RunRow.uid),
+        col(RunRow.started),
+        col(ConditionsRow.hash),
+        col(RunRow.metrics_version),
+        col(ResultRow.offload_ratio),
     )
     .join(RunRow, col(RunRow.id) == col(ResultRow.run_id))
     .outerjoin(ConditionsRow, col(ConditionsRow.id) == col(RunRow.conditions_id))
-    .where(
-        col(ResultRow.case_id)
-        == sa.select(col(CaseRow.id)).where(col(CaseRow.key) == sa.bindparam("case")).scalar_subquery()
-    )
+    .where(col(ResultRow.case_id) == _CASE)
     .order_by(col(RunRow.started), col(RunRow.id))
 )
 
@@ -129,16 +136,14 @@ _STATE = sa.select(
 
 def points(session: Session, case_key: str, metric: str) -> tuple[Point, ...]:
     """The case's metric in every run that has it, oldest first."""
-    return tuple(map(Point._make, (row for row in _rows(session, case_key, metric) if row[2] is not None)))
+    return _line(session, case_key, metric)[0]
 
 
 def line(session: Session, case_key: str, metric: str) -> tuple[tuple[Point, ...], tuple[Gap, ...]]:
     """The case's metric in every run that has it, and the ended results of the case without it; both oldest first."""
-    rows = _rows(session, case_key, metric)
-    there = tuple(map(Point._make, (row for row in rows if row[2] is not None)))
-    if len(there) == len(rows):
+    there, lacking = _line(session, case_key, metric)
+    if not lacking:
         return there, ()
-    lacking = {row[0]: row[1] for row in rows if row[2] is None}
     query = (
         sa.select(col(RunRow.uid), col(ResultRow.status))
         .join(ResultRow, col(ResultRow.run_id) == col(RunRow.id))
@@ -149,12 +154,22 @@ def line(session: Session, case_key: str, metric: str) -> tuple[tuple[Point, ...
     return there, tuple(Gap(run=run, at=at, status=ended[run]) for run, at in lacking.items() if run in ended)
 
 
-def _rows(session: Session, case_key: str, metric: str) -> Sequence[Any]:
-    """The columns of `Point` of every result of the case; all of the metric's are None where it has none.
+def _line(session: Session, case_key: str, metric: str) -> tuple[tuple[Point, ...], dict[str, datetime]]:
+    """The case's points, and when the runs began whose result of it lacks the metric; both oldest first.
 
     On the connection itself: the session would look for records in each of a thousand rows.
     """
-    return session.connection().execute(_LINE, {"case": case_key, "metric": metric}).all()
+    connection, of = session.connection(), {"case": case_key, "metric": metric}
+    medians = {row[0]: row for row in connection.execute(_MEDIANS, of).all()}
+    there, lacking = [], {}
+    for result, run, at, conditions, version, share in connection.execute(_RESULTS, of).all():
+        figures = medians.get(result or 0)
+        if figures is None:
+            lacking[run] = at
+        else:
+            _, n, median, low, high = figures
+            there.append(Point(run, at, n, median, low, high, conditions, version, share))
+    return tuple(there), lacking
 
 
 def case(session: Session, key: str) -> Case:

@@ -6,6 +6,7 @@ What must never live here: SQL (`history.py`, `levels.py`, `measured.py`, `marks
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from orac_bench.records import Case, Json
 from orac_bench.store import history, levels, marks, reading, rollup
@@ -19,6 +20,22 @@ Headlines = Mapping[str, Sequence[str]]
 """The metrics of each suite that its changes of level are kept of."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """A case's metric over time with all that is known of it, read at one moment; points and gaps oldest first."""
+
+    points: tuple[Point, ...]
+    gaps: tuple[Gap, ...]
+    """The runs that have the case, and not the metric."""
+    changes: tuple[Change, ...]
+    """Of level, as they were found when the runs closed; () of a metric that none are kept of."""
+    acknowledged: frozenset[str]
+    """The runs whose change is known."""
+    annotations: tuple[Annotation, ...]
+    conditions: Mapping[str, Mapping[str, Json]]
+    """The facts of those that the points name, by their hash."""
+
+
 class Past(Transactions):
     """Points, changes, baselines and annotations; ids are those of runs, never of rows."""
 
@@ -30,10 +47,18 @@ class Past(Transactions):
         with self._reading() as session:
             return history.points(session, case_key, metric)
 
-    def line(self, case_key: str, metric: str) -> tuple[tuple[Point, ...], tuple[Gap, ...]]:
-        """The case's metric in every run that has it, and the runs that have the case and not it; oldest first."""
+    def line(self, case_key: str, metric: str) -> Line:
+        """The case's metric in every run of the case, and what was found and written about it."""
         with self._reading() as session:
-            return history.line(session, case_key, metric)
+            points, gaps = history.line(session, case_key, metric)
+            return Line(
+                points=points,
+                gaps=gaps,
+                changes=levels.stored(session, case_key, metric),
+                acknowledged=marks.acknowledged(session, case_key, metric),
+                annotations=marks.written(session, case_key=case_key),
+                conditions=history.facts(session, {point.conditions for point in points if point.conditions}),
+            )
 
     def level_changes(self, case_key: str, metric: str) -> tuple[Change, ...]:
         """The changes of level as they were found when the runs of the case closed, oldest first."""
@@ -77,11 +102,6 @@ class Past(Transactions):
         """Every metric's median in the newest result of each case."""
         with self._reading() as session:
             return history.medians(session)
-
-    def conditions_facts(self, hashes: Collection[str]) -> dict[str, Mapping[str, Json]]:
-        """The facts of conditions by their hash."""
-        with self._reading() as session:
-            return history.facts(session, hashes)
 
     def state(self) -> tuple[object, ...]:
         """Something that is another when a run, a closed result, a change or a mark came or went.

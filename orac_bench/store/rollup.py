@@ -24,8 +24,9 @@ def rebuild(session: Session, result_ids: Sequence[int]) -> int:
     """Puts new summaries in the place of those of these results. How many they are."""
     session.execute(sa.delete(MetricRow).where(col(MetricRow.result_id).in_(result_ids)))
     found = summaries_of(session, result_ids)
+    results = session.scalars(sa.select(ResultRow).where(col(ResultRow.id).in_(found)))
     rows = [
-        metric_row(one, metric, summary) for one, by_metric in found.items() for metric, summary in by_metric.items()
+        metric_row(result, metric, summary) for result in results for metric, summary in found[result.id or 0].items()
     ]
     session.add_all(rows)
     session.flush()

@@ -159,10 +159,15 @@ def arrivals_of(row: ChunksRow | None) -> tuple[int, ...]:
     return tuple(tick * row.tick_ns for tick in struct.unpack(f"<{len(row.arrivals) // 4}I", row.arrivals))
 
 
-def metric_row(result_id: int, metric: str, summary: Summary) -> MetricRow:
-    """The row of a summary, with the method that made it."""
+def metric_row(result: ResultRow, metric: str, summary: Summary) -> MetricRow:
+    """The row of a summary of that result, with the method that made it."""
     return MetricRow(
-        result_id=result_id, metric=metric, **asdict(summary), method=METHOD, method_version=METHOD_VERSION
+        result_id=result.id or 0,
+        case_id=result.case_id,
+        metric=metric,
+        **asdict(summary),
+        method=METHOD,
+        method_version=METHOD_VERSION,
     )
 
 

@@ -41,7 +41,7 @@ HALF = ".part"
 UPGRADE_PATIENCE_S = 120.0
 """How long another process may take to create or upgrade a database; a card of a board that wears out is slow."""
 
-MIGRATIONS = Migrations(folder=Path(__file__).parent / "migrations", head="0003")
+MIGRATIONS = Migrations(folder=Path(__file__).parent / "migrations", head="0004")
 
 
 def open_to_read(path: Path, *, patience_s: float, migrations: Migrations) -> Engine:

@@ -26,6 +26,12 @@ _CONTRADICTIONS = (
         "AND NOT EXISTS (SELECT 1 FROM result_metric WHERE result_metric.result_id = result.id)",
         "Run {} has no summary of its case {}.",
     ),
+    (
+        "SELECT DISTINCT run.uid, bench_case.key FROM result_metric "
+        "JOIN result ON result.id = result_metric.result_id JOIN run ON run.id = result.run_id "
+        "JOIN bench_case ON bench_case.id = result.case_id WHERE result_metric.case_id <> result.case_id",
+        "Run {} has summaries of its case {} under another case; `orac db rollup --rebuild` puts them right.",
+    ),
     ("SELECT uid, status FROM run WHERE status = 'running' AND pid IS NULL", "Run {} is {}, but by no process."),
 )
 """A query each, portable, and the sentence for each of its rows."""

@@ -188,6 +188,9 @@ class MetricRow(Table, table=True):
     """A `Summary` of one metric of a closed result, and the method that made it. Can be rebuilt from the rounds."""
 
     __tablename__ = "result_metric"
+    __table_args__ = (
+        sa.Index("ix_result_metric_line", "case_id", "metric", "result_id", "n", "median", "ci_low", "ci_high"),
+    )
 
     result_id: int = Field(primary_key=True, foreign_key="result.id", ondelete="CASCADE", sa_type=ID)
     metric: str = Field(primary_key=True)
@@ -206,6 +209,8 @@ class MetricRow(Table, table=True):
     method_version: int
     drift_ratio: float | None = None
     lag1: float | None = None
+    case_id: int = Field(sa_type=ID, sa_column_kwargs={"server_default": "0"})
+    """The result's, said again so that the medians of a case over time stand beside each other in the index."""
 
 
 class ReadingRow(Table, table=True):

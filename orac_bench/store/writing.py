@@ -176,7 +176,7 @@ def close_result(
     row.failure_message = failure.message if failure else None
     summaries = summaries_of(session, [row.id or 0]).get(row.id or 0, {})
     session.execute(sa.delete(MetricRow).where(col(MetricRow.result_id) == row.id))
-    session.add_all(metric_row(row.id or 0, metric, summary) for metric, summary in summaries.items())
+    session.add_all(metric_row(row, metric, summary) for metric, summary in summaries.items())
     if status is Status.DONE:
         session.execute(sa.update(RunRow).where(col(RunRow.id) == row.run_id).values(attempts=0))
     session.flush()

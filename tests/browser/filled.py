@@ -150,21 +150,24 @@ def _measure(db: sqlite3.Connection, number: int, now: datetime, noise: numpy.ra
     )
     db.executemany(
         "INSERT INTO result_metric (result_id, metric, n, median, minimum, maximum, ci_low, ci_high, q25, q75, method,"
-        " method_version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        _summaries([first + case for case in chosen], kept, numpy.sort(values, axis=1)),
+        " method_version, case_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        _summaries(first, chosen, kept, numpy.sort(values, axis=1)),
     )
 
 
-def _summaries(ids: list[int], kept: list[list[int | None]], ordered: numpy.ndarray) -> Iterator[tuple[object, ...]]:
+def _summaries(
+    first: int, chosen: list[int], kept: list[list[int | None]], ordered: numpy.ndarray
+) -> Iterator[tuple[object, ...]]:
     """Rows of result_metric of `ordered` values: case, round, metric."""
     quartiles = numpy.quantile(ordered, (0.25, 0.5, 0.75), axis=1)
-    for place, result in enumerate(ids):
+    for place, case in enumerate(chosen):
         for column, metric in enumerate(METRICS):
             if not kept[place][column]:
                 continue
             one, (low, middle, high) = ordered[place, :, column].tolist(), quartiles[:, place, column].tolist()
             interval = (one[LOW], one[HIGH])
-            yield (result, metric, ROUNDS, middle, one[0], one[-1], *interval, low, high, METHOD, METHOD_VERSION)
+            figures = (ROUNDS, middle, one[0], one[-1], *interval, low, high)
+            yield (first + case, metric, *figures, METHOD, METHOD_VERSION, case + 1)
 
 
 def _conditions() -> Iterator[tuple[int, str, str]]:

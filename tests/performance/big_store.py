@@ -108,7 +108,7 @@ def _measure(db: sqlite3.Connection, number: int, models: list[str], noise: nump
     )
     db.executemany(
         "INSERT INTO result_metric (result_id, metric, n, median, minimum, maximum, ci_low, ci_high, q25, q75, method,"
-        " method_version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " method_version, case_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         _summaries(first, numpy.sort(values, axis=1)),
     )
 
@@ -120,7 +120,8 @@ def _summaries(first: int, ordered: numpy.ndarray) -> Iterator[tuple[object, ...
         for column, metric in enumerate(METRICS):
             one, (low, middle, high) = ordered[case, :, column].tolist(), quartiles[:, case, column].tolist()
             interval = (one[LOW], one[HIGH])
-            yield (first + case, metric, ROUNDS, middle, one[0], one[-1], *interval, low, high, METHOD, METHOD_VERSION)
+            figures = (ROUNDS, middle, one[0], one[-1], *interval, low, high)
+            yield (first + case, metric, *figures, METHOD, METHOD_VERSION, case + 1)
 
 
 def _conditions() -> Iterator[tuple[int, str, str]]:
