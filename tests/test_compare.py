@@ -108,6 +108,12 @@ def test_what_has_no_ratio_is_inconclusive(blocks: list[Block], n: int, notes: t
     assert compare_pairs(blocks) == nothing
 
 
+def test_rounds_on_both_sides_but_never_in_one_block_are_too_few_and_not_none() -> None:
+    found = compare_pairs([([1.0], []), ([], [2.0])])
+    assert (found.verdict, found.ratio, found.n, found.needed) == (Verdict.INCONCLUSIVE, None, 0, 6)
+    assert found.notes == (Note.INCOMPLETE_BLOCK, Note.TOO_FEW)
+
+
 @pytest.mark.parametrize(
     ("base", "candidate", "notes"),
     [

@@ -15,6 +15,7 @@ from orac_bench.judging.document import comparison_body
 from orac_bench.judging.judge import Judged
 from orac_bench.judging.text import comparison_text
 from orac_bench.store.store import Store, open_store
+from orac_bench.units import percent
 from orac_bench.verdicts import Note, Verdict
 from tests.builders import a_case, a_conditions, a_workload, later
 from tests.histories import DECODE, FIRST, STEADY, Took, measured, scaled
@@ -194,7 +195,9 @@ def test_a_case_that_one_side_lacks_is_said_and_shown_in_one_line(store: Store) 
         (DECODE.key, Verdict.SAME, False, False),
         (FIRST.key, Verdict.INCONCLUSIVE, False, True),
     ]
-    assert "Only one side has tiny first_token 64 → 16: run cand lacks it." in comparison_text(told)
+    assert "Only one side has tiny first_token 64 → 16: run cand lacks it; measure it there too." in comparison_text(
+        told
+    )
 
 
 def test_runs_without_a_common_case_are_refused_with_what_to_do(store: Store) -> None:
@@ -385,7 +388,23 @@ def test_what_cannot_be_told_warns_and_with_strict_fails(store: Store) -> None:
     assert not told.failed
     (warning,) = told.warnings
     assert warning.startswith("tiny decode 64 → 16: decode_tokens_per_s:5% cannot be told: ")
+    assert "too few rounds" in warning
     assert compare(store, "base", ["cand"], Wishes(fail_on=("decode_tokens_per_s:5%",), strict=True)).failed
+
+
+def test_a_wide_interval_is_told_as_what_keeps_a_threshold_from_being_told(store: Store) -> None:
+    told = fails(store, Took(values=[30.0, 55.0, 32.0, 52.0, 34.0, 50.0]), "decode_tokens_per_s:5%")
+    (row,), (warning,) = told.rows, told.warnings
+    low, high = (percent(bound) for bound in (row.comparison.ci_low, row.comparison.ci_high))
+    assert warning == (
+        f"tiny decode 64 → 16: decode_tokens_per_s:5% cannot be told: the change lies between {low} and {high}; "
+        f"{row.comparison.needed} more rounds would probably decide"
+    )
+
+
+def test_strict_without_a_threshold_is_refused_as_nothing_could_fail(store: Store) -> None:
+    with pytest.raises(UsageError, match="none is given: nothing could fail"):
+        compare(store, "latest", ["latest"], Wishes(strict=True))
 
 
 def test_a_threshold_that_is_no_headline_is_compared_in_every_case(store: Store) -> None:

@@ -220,6 +220,13 @@ def test_the_text_has_a_line_a_run_with_what_changed_and_what_was_written(store:
     assert "9 older runs are in the chart only; --limit shows more." in text
 
 
+def test_the_text_names_the_runs_that_have_the_case_and_no_value(store: Store) -> None:
+    nightly(store, [50.0, 50.1])
+    measured(store, "night-x", [(DECODE, Took(values=[]))], started=later(5 * 86_400))
+    text = history_text(case_history(store, DECODE.key))
+    assert text.endswith("\n1 run without a value: night-x (done). `orac show RUN --rounds` says why.\n")
+
+
 def test_a_metric_that_no_run_has_is_said_instead_of_an_empty_table(store: Store) -> None:
     measured(store, "night-00", [(DECODE, Took())])
     told = history_text(case_history(store, DECODE.key, metric="energy_j"))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from orac_bench.errors import UsageError
 from orac_bench.judging.headlines import ELSE, HEADLINES, directed, headlines
 from orac_bench.judging.judge import START, Judged, conditions_differ, judge
 from orac_bench.judging.sides import Pair, Side, paired, pairs, side
@@ -18,7 +19,7 @@ from orac_bench.records import Json, Run
 from orac_bench.stats.holm import judged_together
 from orac_bench.store.measured import Measured
 from orac_bench.store.store import Store
-from orac_bench.units import percent
+from orac_bench.units import counted, percent
 from orac_bench.verdicts import DECIDED, Note, Verdict
 
 
@@ -57,6 +58,11 @@ def compare(store: Store, base: str, candidates: Sequence[str], wishes: Wishes) 
     Raises UsageError (UnknownRun, UnknownCase) for what cannot be compared at all, with what to type instead.
     """
     limits = {limit.metric: limit for limit in thresholds(wishes.fail_on)}
+    if wishes.strict and not limits:
+        raise UsageError(
+            "Strict is about thresholds, and none is given: nothing could fail.",
+            next="Add one, such as --fail-on decode_tokens_per_s:5%",
+        )
     asked = directed([*wishes.metrics])
     first = side(store, base)
     others = [side(store, text) for text in candidates] or [first]
@@ -75,7 +81,7 @@ def compare(store: Store, base: str, candidates: Sequence[str], wishes: Wishes) 
         conditions_differ=_conditions(first.run, [other.run for other in others]),
         rows=tuple(_limited(row, limits.get(row.metric.key), strict=wishes.strict) for row in judged),
         warnings=tuple(
-            f"{_name(row)}: {limits[row.metric.key]} cannot be told: {'; '.join(row.notes) or 'the interval is wide'}"
+            f"{_name(row)}: {limits[row.metric.key]} cannot be told: {_why_not(row)}"
             for row in judged
             if row.metric.key in limits and not row.canary and row.verdict is Verdict.INCONCLUSIVE
         ),
@@ -87,6 +93,17 @@ def told(row: Judged) -> str:
     one = row.comparison
     interval = "" if one.ci_low is None else f" ({percent(one.ci_low)} to {percent(one.ci_high)})"
     return f"{_name(row)}: {row.metric.label} {percent(one.ratio)}{interval}, {row.verdict.value}"
+
+
+def _why_not(row: Judged) -> str:
+    """Why a row is inconclusive, for people: what forbids it, else how wide its interval is and what would help."""
+    one = row.comparison
+    if one.ci_low is None or Note.HOLM in one.notes:
+        return "; ".join(row.notes)
+    wide = f"the change lies between {percent(one.ci_low)} and {percent(one.ci_high)}"
+    if one.needed is None:
+        return wide
+    return f"{wide}; {counted(one.needed, 'more block' if row.paired else 'more round')} would probably decide"
 
 
 def _pairs(first: Side, other: Side, results: Mapping[str, Sequence[Measured]], *, alone: bool) -> list[Pair]:

@@ -147,8 +147,9 @@ def _of_models(base: Run, candidate: Run, pair: Pair) -> list[tuple[Note, str]]:
     a, b = pair.base.case, pair.candidate.case
     found = []
     if a.model_digest != b.model_digest:
-        how = f"`orac compare {base.id}:{a.key} {candidate.id}:{b.key}` compares them on purpose"
-        found.append((Note.MODEL_DIFFERS, f"{a.model_digest[:19]} and {b.model_digest[:19]}; {how}"))
+        how = f"; `orac compare {base.id}:{a.key} {candidate.id}:{b.key}` compares them on purpose"
+        files = f"{a.model_digest[:19]} and {b.model_digest[:19]}"
+        found.append((Note.MODEL_DIFFERS, files + ("" if pair.deliberate else how)))
     if a.key != b.key and (a.options != b.options or a.workload != b.workload):
         found.append((Note.OPTIONS_DIFFER, _options_text(a, b)))
     shares = pair.base.offload_ratio, pair.candidate.offload_ratio

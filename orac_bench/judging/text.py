@@ -11,7 +11,7 @@ from orac_bench.judging.compare import Compared
 from orac_bench.judging.judge import Judged, conditions_text
 from orac_bench.store.history import Point
 from orac_bench.tables import spread, table_text
-from orac_bench.units import ABSENT, Unit, interval, percent
+from orac_bench.units import ABSENT, Unit, counted, interval, percent
 from orac_bench.units import format as written
 from orac_bench.verdicts import Note, Verdict
 
@@ -64,6 +64,9 @@ def history_text(told: CaseHistory, *, width: int = 80, plain: bool = False, lim
         table_text(("started (UTC)", "run", "median", "95 % interval", "n", "change"), rows, width=max(width, 100))
     )
     hidden = len(told.points) - len(rows)
+    if told.gaps:
+        runs = ", ".join(f"{gap.run} ({gap.status.value})" for gap in told.gaps[-6:])
+        lines.append(f"{counted(len(told.gaps), 'run')} without a value: {runs}. `orac show RUN --rounds` says why.")
     if hidden > 0:
         lines.append(f"{hidden} older runs are in the chart only; --limit shows more.")
     return "\n".join(lines).rstrip("\n") + "\n"
@@ -128,7 +131,7 @@ def _verdict(row: Judged) -> str:
 def _needed(row: Judged) -> str:
     if row.verdict is not Verdict.INCONCLUSIVE or row.comparison.needed is None:
         return ""
-    return f"{row.comparison.needed} more {'blocks' if row.paired else 'rounds'}"
+    return counted(row.comparison.needed, "more block" if row.paired else "more round")
 
 
 def _alone(row: Judged) -> bool:
@@ -149,7 +152,12 @@ def _alone_lines(compared: Compared) -> list[str]:
         if _alone(row) and not row.failed_on:
             name = f"{row.case.model} {row.case.suite} {row.case.workload.label}"
             lacking.setdefault(row.details[Note.CASE_MISSING], {})[name] = None
-    return [_sentence(f"only one side has {', '.join(cases)}: {why}") for why, cases in lacking.items()]
+    return [
+        _sentence(
+            f"only one side has {', '.join(cases)}: {why}; measure {'it' if len(cases) == 1 else 'them'} there too"
+        )
+        for why, cases in lacking.items()
+    ]
 
 
 def _sentence(text: str) -> str:

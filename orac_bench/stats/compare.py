@@ -56,6 +56,9 @@ def compare_pairs(
     whole = [(base, candidate) for base, candidate in blocks if len(base) and len(candidate)]
     told = (Note.INCOMPLETE_BLOCK,) if len(whole) < len(blocks) else ()
     if not whole:
+        both = any(len(base) for base, _ in blocks) and any(len(candidate) for _, candidate in blocks)
+        if both:
+            return _inconclusive(0, (*told, Note.TOO_FEW), needed=FEWEST_BLOCKS)
         return _inconclusive(0, (*told, Note.NOTHING))
     if any(value <= 0 for block in whole for side in block for value in side):
         return _inconclusive(len(whole), (*told, Note.NOT_POSITIVE))
