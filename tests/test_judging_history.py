@@ -220,6 +220,14 @@ def test_the_text_has_a_line_a_run_with_what_changed_and_what_was_written(store:
     assert "9 older runs are in the chart only; --limit shows more." in text
 
 
+def test_a_change_has_its_line_however_long_ago(store: Store) -> None:
+    nightly(store, DROP)
+    text = history_text(case_history(store, DECODE.key), limit=2)
+    shown = [line.split()[2] for line in text.splitlines() if " night-" in line]
+    assert shown == ["night-10", "night-18", "night-19"]
+    assert "17 older runs are in the chart only; --limit shows more." in text
+
+
 def test_the_text_names_the_runs_that_have_the_case_and_no_value(store: Store) -> None:
     nightly(store, [50.0, 50.1])
     measured(store, "night-x", [(DECODE, Took(values=[]))], started=later(5 * 86_400))

@@ -37,7 +37,7 @@ def comparison_text(compared: Compared, *, width: int = 120) -> str:
 
 
 def history_text(told: CaseHistory, *, width: int = 80, plain: bool = False, limit: int | None = None) -> str:
-    """A chart, a line a run (the newest `limit` of them), and what changed where."""
+    """A chart, a line a run (the newest `limit` of them, and those before at which the level changed)."""
     case, changes = told.case, {one.at_run: one for one in told.changes}
     lines = [f"{case.model} {case.suite} {case.workload.label}, {told.metric.label} (case {case.key})", ""]
     if not told.points:
@@ -46,7 +46,10 @@ def history_text(told: CaseHistory, *, width: int = 80, plain: bool = False, lim
     drawn = chart(told.points, changes.keys(), told.metric.unit, width=width, plain=plain)
     lines += [*drawn, ""] if drawn else []
     rows = []
-    for point in told.points if limit is None else told.points[-limit:]:
+    newest = 0 if limit is None else len(told.points) - limit
+    for place, point in enumerate(told.points):
+        if place < newest and point.run not in changes:
+            continue
         change = changes.get(point.run)
         mark = "" if change is None else _change(change.ratio, change.cause, known=change.acknowledged)
         said = [one.text for one in told.annotations if one.run == point.run]
