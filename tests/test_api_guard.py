@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from orac_bench.api.guard import host_known, refusal, same_origin
-from orac_bench.settings import read_settings
+from orac_bench.settings import Settings, read_settings
 
 NAMES = frozenset({"orin", "orin.lab.example"})
 
@@ -134,8 +134,41 @@ def test_what_changes_something_is_asked_for_the_token(
     assert refused(method, headers, token="secret") == status
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "status"),
+    [
+        ("host", "evil.example", 403),
+        ("origin", "http://evil.example", 403),
+        ("sec-fetch-site", "cross-site", 403),
+        ("authorization", "Bearer wrong", 401),
+        ("content-type", "text/plain", 415),
+    ],
+)
+@pytest.mark.parametrize("first", [True, False])
+def test_a_header_that_comes_twice_is_not_taken_by_its_better_value(
+    name: str, value: str, status: int, *, first: bool
+) -> None:
+    good = {
+        "host": "localhost:8000",
+        "origin": "http://localhost:8000",
+        "sec-fetch-site": "same-origin",
+        "authorization": "Bearer secret",
+        "content-type": "application/json",
+        "content-length": "2",
+    }
+    sent = [(each.encode(), text.encode()) for each, text in good.items()]
+    assert refusal("POST", sent, with_token("secret"), NAMES) is None
+    other = (name.encode(), value.encode())
+    found = refusal("POST", [other, *sent] if first else [*sent, other], with_token("secret"), NAMES)
+    assert found is not None
+    assert found.status == status
+
+
 def refused(method: str, headers: dict[str, str], *, token: str | None) -> int | None:
-    settings = replace(read_settings({"HOME": "/home/a"}), token=token)
     sent = {"host": "localhost:8000", **headers}
-    found = refusal(method, [(k.encode(), v.encode("latin-1")) for k, v in sent.items()], settings, NAMES)
+    found = refusal(method, [(k.encode(), v.encode("latin-1")) for k, v in sent.items()], with_token(token), NAMES)
     return None if found is None else found.status
+
+
+def with_token(token: str | None) -> Settings:
+    return replace(read_settings({"HOME": "/home/a"}), token=token)

@@ -41,7 +41,7 @@ def refusal(
     method: str, headers: Iterable[tuple[bytes, bytes]], settings: Settings, names: Collection[str]
 ) -> Refusal | None:
     """Why this call is refused; None where it is let in. `names` are the machine's own, in lower case."""
-    told: dict[str, str] = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in headers}
+    told = combined(headers)
     host, origin = told.get("host", "").lower(), told.get("origin")
     if not host_known(host, settings.allowed_hosts, names):
         return Refusal(
@@ -55,7 +55,7 @@ def refusal(
         return _foreign("The Origin header names another site than the Host header.")
     if method in READING:
         return None
-    if told.get("sec-fetch-site") == "cross-site":
+    if "cross-site" in told.get("sec-fetch-site", ""):
         return _foreign("The browser says that a page of another site calls.")
     if settings.token is not None and not _token_known(told.get("authorization", ""), settings.token):
         return Refusal(
@@ -74,6 +74,18 @@ def refusal(
             next="Send the header `Content-Type: application/json`.",
         )
     return None
+
+
+def combined(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Headers by their names in lower case. One that came twice has both values, and so is none that is let in.
+
+    Source: RFC 9110, 5.2.
+    """
+    told: dict[str, str] = {}
+    for name, value in headers:
+        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        told[key] = f"{told[key]}, {text}" if key in told else text
+    return told
 
 
 def host_known(host: str, allowed: Collection[str] | None, names: Collection[str]) -> bool:
