@@ -10,6 +10,7 @@ import pytest
 from orac_bench import errors
 from orac_bench.api.problems import concealed, kind_of, problem
 from orac_bench.errors import Busy, Holder, OracError
+from orac_bench.ollama.locate import find_ollama
 from orac_bench.settings import Settings, read_settings
 
 STATUSES = {
@@ -70,6 +71,13 @@ def test_what_is_concealed_is_told_by_its_meaning() -> None:
     assert concealed(said, settings()) == (
         "There is no run x in the store; see ORAC_HOME/runs/x/log.txt, POST /v1/runs and /api/generate."
     )
+
+
+def test_the_way_to_an_ollama_can_be_pasted() -> None:
+    with pytest.raises(errors.NoOllama) as raised:
+        find_ollama(settings(), {"PATH": "/nowhere"})
+    assert "`curl -fsSL https://ollama.com/install.sh | sh`" in (problem(raised.value, settings()).next or "")
+    assert concealed("https://ollama.com.evil.example/a and http://ollama.com:1/b", settings()) == "…/a and …/b"
 
 
 @pytest.mark.parametrize("kind", ["OllamaSilent", "OllamaRefused", "OllamaGarbled", "OllamaError", "RunNamed"])
