@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
@@ -20,6 +21,7 @@ from orac_bench.store.document import document
 from orac_bench.store.store import open_store
 from tests.builders import NOON, a_case, a_round, a_run, a_workload, later
 from tests.service import Service, running_service
+from tests.waiting import eventually
 
 QUIET = {"ORAC_OLLAMA_BIN": "/nowhere/ollama", "ORAC_MAX_QUEUED": "4"}
 
@@ -275,6 +277,22 @@ def test_events_are_resumed_where_a_follower_stopped(service: Service) -> None:
     (only,) = service.events("GET", "/v1/runs/other-board/events")
     assert (only["event"], "id" in only) == ("done", False)
     assert service.get("/v1/runs/nobody/events").problem["status"] == 404
+
+
+def test_who_comes_with_a_number_that_the_run_has_not_reached_is_told_all_and_holds_up_nobody(service: Service) -> None:
+    early: list[str] = []
+    later: list[str] = []
+
+    def follow(heard: list[str], number: str) -> None:
+        for event in service.events("GET", "/v1/runs/shell/events", headers={"Last-Event-ID": number}):
+            heard.append(event["id"])
+
+    threading.Thread(target=follow, args=(early, "999"), daemon=True).start()
+    eventually(lambda: early == ["1"])
+    threading.Thread(target=follow, args=(later, "0"), daemon=True).start()
+    with open_store(service.database, write=True) as store:
+        store.update_run("shell", status=Status.RUNNING, cases=4)
+    eventually(lambda: early == later == ["1", "2"])
 
 
 def test_chunks_are_told_in_seconds_after_the_request(service: Service) -> None:

@@ -56,18 +56,23 @@ async def events(
     """
     if last_event_id is not None and last_event_id.isascii() and last_event_id.isdigit():
         after = max(after, int(last_event_id))
-    found, first = await run_in_threadpool(_begun, here, run, after)
-    if found.status in OVER and not first and not here.jobs.goes_on(found.id):
+    found, more, known = await run_in_threadpool(_begun, here, run, after)
+    if found.status in OVER and not more and not here.jobs.goes_on(found.id):
         if after > 0:
             return Response(status_code=204)
         return StreamingResponse(_only(_ending(found)), media_type="text/event-stream", headers=HEADERS)
+    after = after if known else 0
     return StreamingResponse(_stream(here, found.id, after), media_type="text/event-stream", headers=HEADERS)
 
 
-def _begun(here: House, ref: str, after: int) -> tuple[Run, bool]:
-    """The run, and whether there is an event with a number above `after`."""
+def _begun(here: House, ref: str, after: int) -> tuple[Run, bool, bool]:
+    """The run, whether there is an event with a number above `after`, and whether one with that number was told.
+
+    Who comes with a number that the run has not reached begins anew: its feed would wait for it, and so would others.
+    """
     run = here.store.run(here.store.resolve(ref))
-    return run, bool(here.store.events(run.id, after=after, limit=1))
+    told = here.store.events(run.id, after=max(0, after - 1), limit=2)
+    return run, any(event.number > after for event in told), after == 0 or bool(told)
 
 
 async def _stream(here: House, run_id: str, after: int) -> AsyncIterator[bytes]:
