@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import Any
 
 import pytest
 import schemathesis
@@ -60,6 +61,42 @@ def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         with running_service(tmp_path_factory.mktemp("service"), ORAC_OLLAMA_URL=fake.url) as service:
             service.ready()
             yield service
+
+
+def test_no_field_of_a_body_takes_what_is_no_text(fuzzed: Service) -> None:
+    asked = [(method, path, body) for method, path, body in half_letters(DESCRIPTION.raw_schema)]
+    assert len(asked) > 15
+    with measuring_alone(fuzzed.home / "measure.lock", what="a test", waiting=lambda _: None):
+        told = [(path, body, fuzzed.call(method, path, body)) for method, path, body in asked]
+    assert [(path, body) for path, body, got in told if b"as a unicode string" not in got.body] == []
+
+
+def half_letters(description: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Each field of text of each body, sent with half of a letter of UTF-16, which no UTF-8 can hold."""
+    kinds = description["components"]["schemas"]
+
+    def fields(kind: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        kind = kinds[kind["$ref"].rpartition("/")[2]] if "$ref" in kind else kind
+        for each in kind.get("anyOf", [kind]):
+            for name, field in each.get("properties", {}).items():
+                yield from ({name: value} for value in halves(field))
+            if "$ref" in each:
+                yield from fields(each)
+
+    def halves(field: dict[str, Any]) -> Iterator[Any]:
+        for each in field.get("anyOf", [field]):
+            if each.get("type") == "string":
+                yield "\ud800"
+            elif each.get("type") == "array":
+                yield from ([value] for value in halves(each["items"]))
+            elif "$ref" in each:
+                yield from fields(each)
+
+    for path, calls in description["paths"].items():
+        for method, call in calls.items():
+            if "requestBody" in call:
+                for body in fields(call["requestBody"]["content"]["application/json"]["schema"]):
+                    yield method.upper(), path.format(run="latest", name="x"), body
 
 
 @pytest.mark.parametrize("mode", [*GenerationMode], ids=lambda mode: mode.value)

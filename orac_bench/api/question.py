@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -20,6 +21,8 @@ from orac_bench.ollama.call import Call
 from orac_bench.ollama.client import FOR_EVER
 from orac_bench.records import Chunk, Generation, Json
 from orac_bench.settings import Settings
+
+Stop = Annotated[str, Field(min_length=1, max_length=1_000)]
 
 
 class Options(BaseModel):
@@ -37,7 +40,7 @@ class Options(BaseModel):
         le=2**20,
         description="Tokens at most; ORAC_OUTPUT_LIMIT_TOKENS is its bound and its default.",
     )
-    stop: list[str] | None = Field(default=None, min_length=1, max_length=16, description="Words that end the answer.")
+    stop: list[Stop] | None = Field(default=None, min_length=1, max_length=16, description="Words that end the answer.")
     repeat_penalty: float | None = Field(default=None, gt=0, le=10)
 
 

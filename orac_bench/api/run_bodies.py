@@ -97,7 +97,9 @@ class BenchmarkBody(BaseModel):
     models: list[Name] | None = Field(
         default=None, max_length=64, description="Names of GET /v1/models; else those loaded, else all that are ready."
     )
-    prompt: str | None = Field(default=None, description="What each model is asked, unchanged in every round.")
+    prompt: str | None = Field(
+        default=None, min_length=1, description="What each model is asked, unchanged in every round."
+    )
     rounds: int | None = Field(default=None, ge=1, le=100, description="Rounds a model; 3 where left out.")
     output_tokens: int | None = Field(default=None, ge=1, description="The most tokens of an answer; else 128.")
 
