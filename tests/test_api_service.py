@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from orac_bench.announcement import read_announcement
-from orac_bench.api.keeper import LOOK_S, Keeper
+from orac_bench.api.keeper import LOOK_S, Keeper, State
 from orac_bench.settings import read_settings
 from tests.fakes.fake_ollama import End, FakeOllama, Reply, answer, json_reply, pieces, stream
 from tests.service import CHECKOUT, PATIENCE_S, Service, answers, free_port, running_service
@@ -172,6 +172,23 @@ def test_an_ollama_that_hangs_is_noticed_though_nobody_asks_and_so_is_its_coming
             eventually(lambda: keeper.silent)
             fake.play(ROUTES)
             eventually(lambda: not keeper.silent)
+
+
+def test_an_ollama_that_could_not_be_started_is_tried_again_whatever_the_reason_and_each_is_logged_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    binary, starts = tmp_path / "ollama", tmp_path / "starts"
+    binary.write_text(f"#!/bin/sh\n[ $1 = serve ] || exec echo ollama version is 0.11.4\necho >> {starts}\nexit 3\n")
+    binary.chmod(0o755)
+    settings = read_settings({"ORAC_OLLAMA_BIN": str(binary), "ORAC_HOME": str(tmp_path / "home")})
+    environ = {"LONG": "x" * 2**20}  # longer than a process may be given
+    with Keeper(settings, environ=environ, closing=threading.Event(), quiet=lambda: False) as keeper:
+        eventually(lambda: "Argument list too long" in str(keeper.trouble))
+        assert keeper.state is State.DOWN
+        environ.clear()
+        eventually(lambda: starts.exists() and len(starts.read_text()) == 2)
+    reasons = [record.getMessage() for record in caplog.records if record.name.endswith("keeper")]
+    assert ["Argument list" in reasons[0], "exit status 3" in reasons[1], len(reasons)] == [True, True, 2]
 
 
 def test_with_a_token_what_changes_something_needs_it_and_reading_does_not(tmp_path: Path) -> None:

@@ -190,6 +190,23 @@ def test_what_keeps_the_queue_waiting_is_logged_once_and_again_when_it_is_someth
     ]
 
 
+def test_a_fault_of_orac_s_own_is_logged_and_the_queue_goes_on(
+    service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    faults = [RuntimeError("can't start new thread")] * 2
+
+    def found() -> Callable[[], None]:
+        if faults:
+            raise faults.pop()
+        return lambda: None
+
+    with service.jobs(found=found) as jobs:
+        service.queued(jobs, "sound")
+        service.ends(Status.DONE)
+    (line,) = [record for record in caplog.records if "can't start new thread" in record.getMessage()]
+    assert line.exc_info is not None
+
+
 def test_visitors_are_told_of_a_run_before_its_process_holds_the_machine(service: Service) -> None:
     with service.jobs() as jobs:
         assert jobs.soon() is None

@@ -180,10 +180,13 @@ class Jobs:
                 trouble = None
                 if not going:
                     self._wake.wait()
-            except (OracError, OSError) as error:
+            except Exception as error:  # also a fault of ORAC's: the runs behind must not wait for ever
                 if str(error) != trouble:
                     trouble = str(error)
-                    _LOGGER.error("the queue waits, and tries again every %g s: %r", self._looked_s, trouble)
+                    fault = None if isinstance(error, OracError | OSError) else error
+                    _LOGGER.error(
+                        "the queue waits, and tries again every %g s: %r", self._looked_s, trouble, exc_info=fault
+                    )
                 self._stopped.wait(self._looked_s)
             finally:
                 self._present = None

@@ -19,7 +19,14 @@ from urllib.parse import urlsplit
 
 from orac_bench.announcement import announced
 from orac_bench.engine import Engine, own_engine, restore
-from orac_bench.errors import OllamaCrowded, OllamaSilent, OllamaUnreachable, OracError, ServiceEnding
+from orac_bench.errors import (
+    OllamaCrowded,
+    OllamaSilent,
+    OllamaStartFailed,
+    OllamaUnreachable,
+    OracError,
+    ServiceEnding,
+)
 from orac_bench.ollama.call import Call
 from orac_bench.ollama.client import Client, Loaded, told
 from orac_bench.records import Generation, Json
@@ -227,14 +234,23 @@ class Keeper:
             try:
                 self._keep()
                 failures = 0
-            except OracError as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, there must be an Ollama again
                 if time.monotonic() - began > PAUSES_S[-1]:
                     failures = 0
                 failures = min(failures + 1, len(PAUSES_S) - 1)
-                _LOGGER.error("Ollama: %s", error)
-                self._tell(State.DOWN, None, error)
+                self._failed(error)
                 self._port = None
                 self._over.wait(PAUSES_S[failures])
+
+    def _failed(self, error: Exception) -> None:
+        """Tells why there is no Ollama, and logs it where it is another reason than before.
+
+        No process, thread or file to be had is no error of ORAC's, and like a fault of it must not end the thread.
+        """
+        known = error if isinstance(error, OracError) else OllamaStartFailed(f"Ollama could not be started: {error!r}.")
+        if str(known) != str(self.trouble):
+            _LOGGER.error("Ollama: %s", known, exc_info=None if known is error else error)
+        self._tell(State.DOWN, None, known)
 
     def _keep(self) -> None:
         """Runs one Ollama until it ends or the service does. Raises OracError where it cannot be had."""
