@@ -54,6 +54,7 @@ class Service:
         patience: Patience = QUICK,
         haste: Patience = QUICK,
         found: Callable[[], Callable[[], None]] = lambda: lambda: None,
+        pauses_s: tuple[float, ...] = (0.0,),
     ) -> Iterator[Jobs]:
         def command(run_id: str, wish: Mapping[str, Json]) -> list[str]:
             return [sys.executable, str(FAKE), str(wish["how"]), self.database, run_id]
@@ -68,7 +69,7 @@ class Service:
             found=found,
             patience=patience,
             haste=haste,
-            pauses_s=(0.0,),
+            pauses_s=pauses_s,
             looked_s=0.01,
         ) as jobs:
             yield jobs
@@ -252,6 +253,17 @@ def test_a_service_that_ends_gives_a_process_less_time_than_a_cancel_does(servic
     assert service.stands() is Status.INTERRUPTED
     most_s = HASTE.after_interrupt_s + HASTE.after_terminate_s + HASTE.after_kill_s
     assert most_s < 10  # as long as Docker waits
+
+
+def test_a_run_that_is_cancelled_before_it_is_started_again_holds_up_nobody(service: Service) -> None:
+    with service.jobs(pauses_s=(0.0, 120.0)) as jobs:
+        service.queued(jobs, "killed")
+        service.queued(jobs, "sound", "second")
+        service.ends(Status.INTERRUPTED)
+        assert jobs.present == "first"  # and would be for two minutes
+        assert jobs.cancel("first") is Status.CANCELLED
+        service.ends(Status.DONE, run_id="second")
+    assert service.kinds() == ["queued", "started", "interrupted", "cancelled"]
 
 
 def test_a_queued_run_is_cancelled_at_once(service: Service) -> None:

@@ -10,6 +10,7 @@ import logging
 import os
 import signal
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -223,7 +224,7 @@ class Jobs:
         if attempt > ATTEMPTS:
             self._lose(run_id)
             return False
-        self._stopped.wait(self._pauses_s[min(attempt, len(self._pauses_s)) - 1])
+        self._rest(run_id, self._pauses_s[min(attempt, len(self._pauses_s)) - 1])
         log = self.log(run_id)
         log.parent.mkdir(parents=True, exist_ok=True)
         with self._starting:
@@ -246,6 +247,17 @@ class Jobs:
             self._interrupted(run_id)
             return False
         return self._settled(run_id, ended)
+
+    def _rest(self, run_id: str, pause_s: float) -> None:
+        """Waits before a start, as long as the run is wanted: one that was cancelled holds up nobody behind it."""
+        until = time.monotonic() + pause_s
+        while True:
+            self._wake.clear()
+            wanted = self._store.run(run_id).status in (Status.QUEUED, Status.INTERRUPTED)
+            left_s = until - time.monotonic()
+            if left_s <= 0 or self._stopped.is_set() or not wanted:
+                return
+            self._wake.wait(left_s)
 
     def _interrupted(self, run_id: str) -> Status:
         """Where the run stands, now that no process measures it: one that was killed could not write that down."""
