@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -158,6 +159,25 @@ def test_an_ollama_that_hangs_holds_up_the_list_of_models_once_and_for_seconds(t
         )
 
 
+def test_an_ollama_that_hangs_costs_no_call_a_thread_for_long_however_many_ask_for_its_models(tmp_path: Path) -> None:
+    silent = {**ROUTES, "GET /api/tags": [Reply(chunked=True, end=End.HANG)]}
+    with FakeOllama(silent) as fake, running_service(tmp_path, ORAC_OLLAMA_URL=fake.url) as service:
+        service.ready()
+        began = time.monotonic()
+        with ThreadPoolExecutor(80) as callers:
+            asked = [callers.submit(service.get, "/v1/models") for _ in range(70)]
+            asked += [callers.submit(service.post, "/v1/runs", {"models": ["tiny"]}) for _ in range(10)]
+            assert service.get("/v1/health").status == 200
+            assert {one.result().status for one in asked} == {504}
+        assert time.monotonic() - began < 6 * LOOK_S  # with all threads taken it would be 120 s
+        fake.play(ROUTES)
+        told = eventually(lambda: service.get("/v1/models").json.get("models"))
+        assert [model["name"] for model in told] == ["tiny"]
+        fake.play(silent)
+        before = len(fake.requests)
+        assert eventually(lambda: models_though_silent(service, fake, before)) == told  # the last that it told
+
+
 def test_an_ollama_that_hangs_is_noticed_though_nobody_asks_and_so_is_its_coming_back() -> None:
     hanging = {**ROUTES, "GET /api/ps": [Reply(chunked=True, end=End.HANG)]}
     with FakeOllama(hanging) as fake:
@@ -223,6 +243,12 @@ def orac(*words: str, **settings: str) -> subprocess.CompletedProcess[str]:
         timeout=PATIENCE_S,
         check=False,
     )
+
+
+def models_though_silent(service: Service, fake: FakeOllama, before: int) -> object:
+    """The models that the service lists, once its Ollama was asked for them again; None before."""
+    listed = service.get("/v1/models").json["models"]
+    return listed if any(request.path == "/api/tags" for request in fake.requests[before:]) else None
 
 
 def _down(service: Service) -> dict[str, object] | None:

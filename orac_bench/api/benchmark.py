@@ -18,10 +18,12 @@ from starlette.concurrency import run_in_threadpool
 
 from orac_bench.api.checked import checked
 from orac_bench.api.house import Here, House
+from orac_bench.api.keeper import LOOK_S
 from orac_bench.api.problems import answer, concealed, responses
 from orac_bench.api.recovery import TRIGGER
 from orac_bench.api.run_bodies import Answer, Answers, BenchmarkBody
 from orac_bench.api.said import last_lines
+from orac_bench.api.shelf import at_a_glance
 from orac_bench.api.tidying import once_tidy
 from orac_bench.api.wish import run_folder
 from orac_bench.beginning import queued
@@ -117,9 +119,9 @@ def _check(here: House, body: BenchmarkBody, prompt: str) -> None:
 
 def _loaded(here: House) -> list[str]:
     """The models in memory, by the names that ORAC knows them under; none where none of ORAC's is."""
-    with here.keeper.client() as client:
+    with here.keeper.client(idle_timeout_s=LOOK_S) as client:
         loaded = [model.name for model in client.loaded()]
-    known = find_candidates(here.settings).candidates if loaded else ()
+    known = find_candidates(at_a_glance(here.settings)).candidates if loaded else ()
     return [one.name for one in known if any(same_model(one.served_as, name) for name in loaded)]
 
 

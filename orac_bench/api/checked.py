@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from orac_bench.api.shelf import at_a_glance
 from orac_bench.api.wish import Wish, options
 from orac_bench.bench import Bench, GridPoint
 from orac_bench.errors import UsageError
@@ -25,7 +26,7 @@ class Checked:
 
 def checked(settings: Settings, wish: Wish) -> Checked:
     """The wish, and what it comes to. Raises UnknownModel, UsageError and whatever `orac bench` would refuse it for."""
-    bench = Bench.asked(settings, options(wish))
+    bench = Bench.asked(at_a_glance(settings), options(wish))
     planned = [point for suite in SUITES.values() for _, point in bench.grid(suite) if bench.wants(point)]
     if not planned:
         left_out = "; ".join(bench.left_out)

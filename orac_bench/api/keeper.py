@@ -140,9 +140,13 @@ class Keeper:
     def _replaced(self, engine: Engine | None) -> bool:
         return self._engine is not engine
 
-    def client(self, *, within_s: float = PATIENCE_S) -> Client:
-        """A connection of one's own to it; close it. Raises as `engine`."""
-        return Client(self.engine(within_s=within_s).client.url, idle_timeout_s=self._settings.idle_timeout_s)
+    def client(self, *, within_s: float = PATIENCE_S, idle_timeout_s: float = float("inf")) -> Client:
+        """A connection of one's own to it; close it. Raises as `engine`.
+
+        Its silence is waited for no longer than `idle_timeout_s`, nor than the settings say.
+        """
+        idle_s = min(idle_timeout_s, self._settings.idle_timeout_s)
+        return Client(self.engine(within_s=within_s).client.url, idle_timeout_s=idle_s)
 
     def loaded(self) -> tuple[Loaded, ...]:
         """The models in memory, as Ollama says now; while somebody measures, as it said within the last seconds.
@@ -162,8 +166,7 @@ class Keeper:
         if self.state is not State.UP:
             return ()
         try:
-            url = self.engine(within_s=0.0).client.url
-            with Client(url, idle_timeout_s=min(LOOK_S, self._settings.idle_timeout_s)) as client:
+            with self.client(within_s=0.0, idle_timeout_s=LOOK_S) as client:
                 return client.loaded()
         except OllamaSilent as error:
             self._silent = True
@@ -179,7 +182,7 @@ class Keeper:
         somebody measures, or the service ends, by then.
         """
         before: tuple[Loaded, ...] | None = None
-        with suppress(OracError), self.client(within_s=0.0) as client:
+        with suppress(OracError), self.client(within_s=0.0, idle_timeout_s=LOOK_S) as client:
             before = client.loaded()
 
         def put_back() -> None:

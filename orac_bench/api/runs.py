@@ -26,6 +26,7 @@ from orac_bench.api.run_bodies import (
     RunPage,
 )
 from orac_bench.api.said import last_lines
+from orac_bench.api.shelf import at_a_glance
 from orac_bench.api.shown import shown
 from orac_bench.api.wish import run_folder
 from orac_bench.beginning import is_alive, queued
@@ -67,7 +68,7 @@ def ask(
         sent["prompt_tokens"] = [sent["prompt_tokens"]]
     wish = checked(here.settings, sent)
     if dry:
-        sizes_b = {known.name: known.size_b for known in find_candidates(here.settings).candidates}
+        sizes_b = {known.name: known.size_b for known in find_candidates(at_a_glance(here.settings)).candidates}
         cases = expected(wish.planned, here.store.spent(), sizes_b)
         told = [
             CaseEstimate(

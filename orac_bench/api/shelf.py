@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
+from orac_bench.api.keeper import LOOK_S
 from orac_bench.candidates import Candidate, find_candidates, models_folder, of_file, plain_name
-from orac_bench.errors import NoModels, UnknownModel
+from orac_bench.errors import NoModels, OllamaError, UnknownModel
 from orac_bench.models.folder import Model, discover, find
 from orac_bench.settings import Settings
 
 KEPT_S = 5.0
-"""How long the list of an Ollama at ORAC_OLLAMA_URL is believed: each model of it costs a question."""
+"""How long the list of an Ollama at ORAC_OLLAMA_URL is believed, each model of which costs a question, and how long
+that it gave none: callers wait for one answer, not each for its own."""
 
 _Signature = tuple[tuple[str, int, int, int], ...]
 
@@ -30,6 +33,7 @@ class Shelf:
         self._files: tuple[Model, ...] = ()
         self._listed: tuple[Candidate, ...] = ()
         self._listed_s = float("-inf")
+        self._silent: OllamaError | None = None
 
     @property
     def external(self) -> bool:
@@ -48,11 +52,21 @@ class Shelf:
             return self._files
 
     def listed(self) -> tuple[Candidate, ...]:
-        """The models of the Ollama at ORAC_OLLAMA_URL. Raises OllamaError, NoModels."""
+        """The models of the Ollama at ORAC_OLLAMA_URL; the last ones that it told where it is silent.
+
+        Raises OllamaError where it never told any, NoModels.
+        """
         with self._lock:
             if time.monotonic() - self._listed_s > KEPT_S:
-                self._listed = find_candidates(self._settings).candidates
-                self._listed_s = time.monotonic()
+                self._silent = None
+                try:
+                    self._listed = find_candidates(at_a_glance(self._settings)).candidates
+                except OllamaError as error:
+                    self._silent = error
+                finally:
+                    self._listed_s = time.monotonic()
+            if self._silent is not None and not self._listed:
+                raise type(self._silent)(self._silent.what, next=self._silent.next)
             return self._listed
 
     def candidate(self, name: str) -> Candidate:
@@ -67,7 +81,7 @@ class Shelf:
             if wanted in (known.name.casefold(), *known.aliases):
                 return known
         try:
-            return find_candidates(self._settings, [name]).candidates[0]
+            return find_candidates(at_a_glance(self._settings), [name]).candidates[0]
         except UnknownModel as error:
             raise UnknownModel(str(error)) from None  # the near names are what to do
 
@@ -79,6 +93,11 @@ class Shelf:
             return sum(model.refused is None for model in self.files())
         except NoModels:
             return 0
+
+
+def at_a_glance(settings: Settings) -> Settings:
+    """The settings of a look at what there is: an Ollama that hangs must not hold the caller's thread for minutes."""
+    return replace(settings, idle_timeout_s=min(LOOK_S, settings.idle_timeout_s))
 
 
 def _signature(folder: Path) -> _Signature | None:
