@@ -169,6 +169,8 @@ def test_an_ollama_that_hangs_costs_no_call_a_thread_for_long_however_many_ask_f
             asked += [callers.submit(service.post, "/v1/runs", {"models": ["tiny"]}) for _ in range(10)]
             assert service.get("/v1/health").status == 200
             assert {one.result().status for one in asked} == {504}
+        described = service.get("/openapi.json").json["paths"]["/v1/models"]["get"]["responses"]
+        assert {"502", "504"} <= described.keys()
         assert time.monotonic() - began < 6 * LOOK_S  # with all threads taken it would be 120 s
         fake.play(ROUTES)
         told = eventually(lambda: service.get("/v1/models").json.get("models"))

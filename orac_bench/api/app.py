@@ -2,7 +2,8 @@
 
     uvicorn --factory orac_bench.api.app:create_app
 
-What must never live here: what a call does (one router a noun), and global state.
+The bounds on connections and slow headers (protocol.py) and the one-line log (log.py) are those of `orac serve`;
+another server brings its own. What must never live here: what a call does (one router a noun), and global state.
 """
 
 from __future__ import annotations

@@ -115,11 +115,12 @@ class Change(BaseModel):
     memory_after_b: int | None
 
 
-@router.get("", summary="List the models")
+@router.get("", summary="List the models", responses=responses(502, 504))
 def models(here: Here) -> ModelList:
     """Every GGUF file of the folder, usable or refused with the reason; or what the Ollama at ORAC_OLLAMA_URL has.
 
-    `state` is what Ollama itself says is in memory. While it is down, nothing is.
+    `state` is what Ollama itself says is in memory. While it is down, nothing is; one of somebody else that has not
+    told its models yet is a problem then.
     """
     loaded = here.keeper.loaded()
     if here.shelf.external:
