@@ -92,6 +92,10 @@ def at(document: Json, *path: str | int) -> Json:
         (("runs",), {}, "runs is no list"),
         (("runs", 0, "run", "id"), "", "runs[0].run.id is empty"),
         (("runs", 0, "run", "id"), None, "runs[0].run.id is no text"),
+        *(
+            (("runs", 0, "run", "id"), odd, "runs[0].run.id is no plain name of letters, digits and ._-")
+            for odd in ("../../etc", "..", "-x", "a/b", 'a"b', "a\nb", "ü", "a" * 81)
+        ),
         (("runs", 0, "run", "status"), "running", "runs[0].run.status is running: export the run when it has ended"),
         (("runs", 0, "run", "started"), "yesterday", "runs[0].run.started is no moment in RFC 3339"),
         (("runs", 0, "run", "started"), "2026-11-22T12:00:00", "runs[0].run.started has no time zone"),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pytest
 
-from orac_bench.api.wish import Wish, first_command, next_command, options
+from orac_bench.api.wish import Wish, first_command, next_command, options, run_folder
 from orac_bench.cli import parser
 
 BENCH = [sys.executable, "-m", "orac_bench.cli", "bench"]
@@ -48,3 +49,10 @@ def test_a_wish_is_checked_under_the_names_of_a_shells_options() -> None:
         "orac_rounds": 6,
         "orac_time_limit": 90.0,
     }
+
+
+@pytest.mark.parametrize("run", ["..", ".", "../../etc", "/etc", "a/../../b", "a\0b", "a\\b", "\u2025"])
+def test_the_folder_of_a_run_is_one_below_the_home_whatever_its_id(run: str) -> None:
+    folder = run_folder(Path("/srv/home"), run)
+    assert folder.resolve().parent == Path("/srv/home/runs")
+    assert run_folder(Path("/srv/home"), "20261122-120000-3fa9") == Path("/srv/home/runs/20261122-120000-3fa9")

@@ -6,6 +6,7 @@ for the Python that runs. What must never live here: the check of a wish, which 
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -60,8 +61,8 @@ def next_command(run_id: str) -> list[str]:
 
 
 def run_folder(home: Path, run_id: str) -> Path:
-    """Where what a run of the service said is kept, and what it was given."""
-    return home / "runs" / run_id
+    """Where what a run of the service said is kept, and what it was given; below `home` whatever the id is."""
+    return home / "runs" / re.sub(r"^\.|[^A-Za-z0-9._-]", lambda found: f"%{ord(found[0]):02X}", run_id)
 
 
 def _bench() -> list[str]:

@@ -97,7 +97,7 @@ def _run_of(node: Node) -> Run:
     if status in (Status.QUEUED, Status.RUNNING):
         raise run["status"].refused(f"is {status.value}: export the run when it has ended")
     return Run(
-        id=run["id"].text(),
+        id=run["id"].name(),
         status=status,
         started=run["started"].moment(),
         ended=run["ended"].maybe(Node.moment),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -70,6 +71,12 @@ class Node:
         if not self.words():
             raise self.refused("is empty")
         return self.words()
+
+    def name(self) -> str:
+        """A text that may name a file, a part of an address and an argument of a command: letters, digits and ._-"""
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}", self.text()):
+            raise self.refused("is no plain name of letters, digits and ._-")
+        return self.text()
 
     def number(self) -> float:
         """A finite number."""
