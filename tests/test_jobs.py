@@ -23,7 +23,7 @@ from orac_bench.errors import Busy, KeyReused, RunOver, StoreFull
 from orac_bench.lock import measuring_alone
 from orac_bench.records import Json, Run, Status
 from orac_bench.store.store import Store, open_store
-from tests.builders import a_run
+from tests.builders import a_run, later
 from tests.waiting import eventually, running
 
 FAKE = Path(__file__).parent / "fakes" / "fake_run.py"
@@ -367,6 +367,15 @@ def test_a_shells_interrupted_run_is_left_to_its_person(service: Service) -> Non
         service.queued(jobs, "sound")
         service.ends(Status.DONE)
     assert service.kinds("shell") == ["started", "interrupted"]
+
+
+def test_an_interrupted_run_of_another_boards_service_is_left_as_it_came(service: Service) -> None:
+    theirs = a_run(id="theirs", trigger="rest", status=Status.INTERRUPTED, ended=later(60))
+    service.store.take_in([(theirs, ())])
+    with service.jobs() as jobs:
+        service.queued(jobs, "sound")
+        service.ends(Status.DONE)
+    assert service.store.run("theirs") == theirs
 
 
 @pytest.mark.parametrize(

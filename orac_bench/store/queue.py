@@ -110,14 +110,17 @@ def running(session: Session) -> tuple[tuple[str, int | None], ...]:
 
 
 def unfinished(session: Session, *, trigger: str) -> tuple[tuple[str, Status, int | None], ...]:
-    """The runs of that door that have not ended for good, each with its status and the process that measured it."""
+    """The runs of that door that have not ended for good, each with its status and the process that measured it.
+
+    Those that were asked for here: one that was taken in from another board has no request, and is that board's.
+    """
     rows = session.execute(
-        sa.select(col(RunRow.uid), col(RunRow.status), col(RunRow.pid))
+        sa.select(col(RunRow.uid), col(RunRow.status), col(RunRow.pid), col(RunRow.request))
         .where(col(RunRow.trigger) == trigger)
         .where(col(RunRow.status).in_([Status.QUEUED, Status.RUNNING, Status.INTERRUPTED]))
         .order_by(col(RunRow.id))
     )
-    return tuple((uid, status, pid) for uid, status, pid in rows)
+    return tuple((uid, status, pid) for uid, status, pid, request in rows if request is not None)
 
 
 def request(row: RunRow) -> dict[str, Json] | None:
