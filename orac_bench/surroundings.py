@@ -22,6 +22,7 @@ from orac_bench.telemetry.sources.files import text
 OLLAMA_PORT = 11434
 _GPU_DEVICES = ("dev/nvmap", "dev/nvhost-gpu", "dev/nvidia0")
 """What a program opens to reach the GPU: of a Jetson up to JetPack 6, of one up to JetPack 5, of a card and of Thor."""
+_TEMPORARY = ("/tmp", "/var/tmp", "/usr/tmp", os.curdir)  # as Python's tempfile looks for one
 _SHOWN = 3
 
 Access = Callable[[Path, int], bool]
@@ -70,6 +71,7 @@ def surroundings(
         *_models(settings, place),
         *_results(settings, place),
         *_home(settings, place),
+        *_temporary(environ, place),
         *_gpu(root, place),
         *_address(settings, environ),
     )
@@ -159,6 +161,19 @@ def _home(settings: Settings, place: Place) -> Iterator[Finding]:
     if settings.home not in settings.database_path.parents:
         cost = "each new container reads every model once more before its first load."
         yield from _lasting("home", settings.home, cost, place)
+
+
+def _temporary(environ: Mapping[str, str], place: Place) -> Iterator[Finding]:
+    """No place for temporary files, as in a container whose root is read-only."""
+    given = [environ[name] for name in ("TMPDIR", "TEMP", "TMP") if environ.get(name)]
+    if not any(_is_folder(path) and place.may(path, os.W_OK | os.X_OK) for path in map(Path, (*given, *_TEMPORARY))):
+        yield Finding(
+            name="temporary",
+            detail=f"No place for temporary files, such as /tmp, can be written by user {place.user}: "
+            "nothing can be measured.",
+            next="docker run --tmpfs /tmp" if place.container else "Set TMPDIR to a folder that you can write.",
+            broken=True,
+        )
 
 
 def _writable(name: str, folder: Path, what: str, setting: str, place: Place) -> Iterator[Finding]:

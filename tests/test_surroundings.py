@@ -21,7 +21,7 @@ def look(tmp_path: Path) -> Look:
     """What is found in a healthy place: models, results and home in `tmp_path`, the machine's files in its root/.
 
     `mounted` is a container's mounts: a point below `tmp_path` and what it is on the host's disk, with `:ro` behind it.
-    `closed` names what user 1000 may not open.
+    `closed` names what user 1000 may not open, `fixed` what it may not write.
     """
     for name in ("gguf", "results", "home", "root"):
         (tmp_path / name).mkdir()
@@ -31,6 +31,7 @@ def look(tmp_path: Path) -> Look:
         *,
         mounted: Mapping[str, str] | None = None,
         closed: tuple[str, ...] = (),
+        fixed: tuple[str, ...] = (),
         environ: Mapping[str, str] | None = None,
     ) -> list[Finding]:
         if mounted is not None:
@@ -46,7 +47,12 @@ def look(tmp_path: Path) -> Look:
         shut = {tmp_path / name for name in closed}
         settings = read_settings(given, folder=tmp_path)
         found = surroundings(
-            settings, given, may=lambda path, how: path not in shut and os.access(path, how), user=1000
+            settings,
+            given,
+            may=lambda path, how: (
+                path not in shut and not (how & os.W_OK and str(path) in fixed) and os.access(path, how)
+            ),
+            user=1000,
         )
         return [*found, *open_port(settings)]
 
@@ -159,6 +165,20 @@ def test_a_home_that_is_a_file_is_told(look: Look, tmp_path: Path) -> None:
     (found,) = look(environ={"ORAC_HOME": str(tmp_path / "file/home")})
     assert (found.name, found.broken) == ("home", True)
     assert found.detail.endswith(f"cannot be written by user 1000: {tmp_path}/file is no folder.")
+
+
+def test_a_read_only_machine_without_a_place_for_temporary_files_is_told(look: Look, tmp_path: Path) -> None:
+    fixed = ("/tmp", "/var/tmp", "/usr/tmp", ".")
+    (finding,) = look(mounted=GOOD, fixed=fixed)
+    assert (finding.name, finding.broken, finding.next) == ("temporary", True, "docker run --tmpfs /tmp")
+    assert finding.detail.startswith("No place for temporary files, such as /tmp, can be written by user 1000:")
+    assert look(fixed=fixed, environ={"TMPDIR": str(tmp_path)}) == []
+    assert look(fixed=fixed[1:]) == []
+
+
+def test_a_machine_without_a_place_for_temporary_files_names_the_variable(look: Look, tmp_path: Path) -> None:
+    (finding,) = look(fixed=("/tmp", "/var/tmp", "/usr/tmp", "."), environ={"TMPDIR": str(tmp_path / "no-such")})
+    assert finding.next == "Set TMPDIR to a folder that you can write."
 
 
 def test_a_history_that_goes_with_the_container_is_told_with_the_volume_to_give(look: Look, tmp_path: Path) -> None:

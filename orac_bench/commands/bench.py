@@ -6,7 +6,6 @@ import argparse
 import json
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -109,7 +108,7 @@ def _pytest_unheard() -> Iterator[Callable[[], str]]:
     """
     sys.stdout.flush()
     kept = os.dup(1)
-    with tempfile.TemporaryFile() as heard:
+    with os.fdopen(os.memfd_create("heard"), "w+b") as heard:  # a place for temporary files may be missing
         os.dup2(heard.fileno(), 1)
         text: list[str] = []
         try:

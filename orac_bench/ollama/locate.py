@@ -11,7 +11,6 @@ import re
 import shutil
 import signal
 import subprocess
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -52,7 +51,7 @@ def find_ollama(settings: Settings, environ: Mapping[str, str]) -> Path:
 def program_version(path: Path, *, within_s: float = 15.0) -> str | None:
     """The version that the program itself has: "0.11.4". None where it is no Ollama, or says none in time."""
     environ = {**os.environ, "OLLAMA_HOST": _NOBODY}
-    with tempfile.TemporaryFile() as said:
+    with os.fdopen(os.memfd_create("said"), "w+b") as said:  # a place for temporary files may be missing
         try:
             process = subprocess.Popen(
                 [path, "--version"],

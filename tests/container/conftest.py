@@ -125,3 +125,22 @@ def service(run_in: RunIn, models: Mount) -> Iterator[Room]:
     with run_in(mounts=[models]) as started:
         started.ready()
         yield started
+
+
+def open_to_all(folder: Path) -> None:
+    """Makes pytest's folder one that any user may look into, as a person's folders are."""
+    for part in (folder, *folder.parents):
+        if part.name.startswith(("pytest-", "test_")):
+            part.chmod(0o755)
+
+
+def volumes(folder: Path) -> list[Mount]:
+    """What `-v orac-results:/app/results -v orac-home:/var/lib/orac` is."""
+    open_to_all(folder)
+    made = []
+    for name, target in (("orac-results", "/app/results"), ("orac-home", "/var/lib/orac")):
+        source = folder / "volumes" / name / "_data"
+        source.mkdir(parents=True)
+        source.chmod(0o777)
+        made.append(Mount(source=source, target=target))
+    return made

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import time
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.container.conftest import RunIn
+from tests.container.conftest import RunIn, volumes
 from tests.container.engine import Image
 from tests.container.room import OPEN, Mount, Room
 from tests.waiting import eventually
@@ -33,7 +36,7 @@ def test_the_six_models_are_loaded_asked_and_benchmarked(service: Room) -> None:
     wanted = {"models": SIX, "prompt": "Hello", "rounds": 2, "output_tokens": 4}
     compared = service.ask("/v1/benchmark", wanted, within_s=LONG_S)
     assert sorted(one["model"] for one in compared["results"]) == SIX
-    assert {one["status"] for one in compared["results"]} == {"done"}
+    assert [(one["model"], one["error"]) for one in compared["results"] if one["status"] != "done"] == []
 
     queued = service.ask("/v1/runs", {"models": ["pythia-70m"], "suites": ["decode"], "rounds": 3, "output_tokens": 8})
     done = eventually(lambda: _over(service, queued["id"]), within_s=LONG_S)
@@ -92,6 +95,7 @@ def test_orphans_are_buried(service: Room) -> None:
     ("command", "status", "said"),
     [
         (("orac", "models"), 0, "tinyllama-1.1b"),
+        (("orac", "doctor"), 0, "tinyllama-1.1b"),
         (("orac", "bench", "phi-2", "--suite", "first_token", "--rounds", "2", "--warmup", "0"), 0, "first_token"),
         (("pytest", "benchmarks/", "-k", "first_token", "--orac-model", "phi-2", "--orac-rounds", "2"), 0, "1 passed"),
         (("sh", "-c", "exit 3"), 3, ""),
@@ -107,6 +111,26 @@ def test_any_other_command_runs_instead(
         assert said in started.said()
 
 
+@pytest.mark.parametrize("user", ["root", "1234:1234"])
+def test_another_user_may_run_it(run_in: RunIn, models: Mount, tmp_path: Path, user: str) -> None:
+    made = volumes(tmp_path)
+    for mount in made:
+        mount.source.chmod(0o755)
+        if user != "root":
+            os.chown(mount.source, *map(int, user.split(":")))
+    with run_in(mounts=[models, *made], user=user) as started:
+        measures(started)
+
+
+def test_its_own_files_may_be_read_only(run_in: RunIn, models: Mount, tmp_path: Path) -> None:
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    temporary.chmod(0o1777)
+    mounts = [models, *volumes(tmp_path), Mount(source=temporary, target="/tmp")]  # as `--tmpfs /tmp`
+    with run_in(mounts=mounts, readonly=True) as started:
+        measures(started)
+
+
 def test_results_on_a_volume_outlive_the_container(run_in: RunIn, models: Mount) -> None:
     volume = models.source.parent / "results-volume"
     volume.mkdir(exist_ok=True)
@@ -118,6 +142,16 @@ def test_results_on_a_volume_outlive_the_container(run_in: RunIn, models: Mount)
             assert expected in started.said()
 
 
-def _over(service: Room, run: str) -> dict[str, dict[str, str]] | None:
-    found = service.ask(f"/v1/runs/{run}")
+def measures(started: Room) -> None:
+    """Asserts that it answers, measures and ends in order."""
+    started.ready()
+    answered = started.ask("/v1/prompt", {"model": "phi-2", "prompt": "Hello", "options": {"num_predict": 4}})
+    assert answered["output_tokens"] > 0
+    run = started.ask("/v1/runs", {"models": ["phi-2"], "suites": ["decode"], "rounds": 2, "output_tokens": 4})
+    assert eventually(lambda: _over(started, run["id"]), within_s=LONG_S)["run"]["status"] == "done"
+    assert (started.stop()[0], started.processes()) == (0, []), started.said()
+
+
+def _over(service: Room, run: str) -> dict[str, Any] | None:
+    found: dict[str, Any] = service.ask(f"/v1/runs/{run}")
     return found if found["run"]["status"] not in ("queued", "running") else None

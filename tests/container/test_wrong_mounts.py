@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.container.conftest import RunIn
+from tests.container.conftest import RunIn, open_to_all, volumes
 from tests.container.room import Mount, Room
 from tests.waiting import eventually
 
@@ -59,6 +59,14 @@ def test_a_place_that_cannot_be_written_is_told_at_the_start(
         assert started.process.wait(30) == 2  # nothing can be kept, or nothing started: it ends and says so
 
 
+def test_read_only_files_without_a_place_for_temporary_ones_are_told(
+    run_in: RunIn, models: Mount, tmp_path: Path
+) -> None:
+    with run_in(mounts=[models, *volumes(tmp_path)], readonly=True) as started:
+        told(started, "No place for temporary files, such as /tmp, can be written by user 1000", "--tmpfs /tmp")
+        started.ready()
+
+
 def test_a_folder_of_results_of_another_user_is_told(run_in: RunIn, models: Mount, tmp_path: Path) -> None:
     with run_in(mounts=[models, Mount(source=tmp_path, target="/app/results")]) as started:  # root's, 0700
         eventually(lambda: "sudo chown -R 1000" in started.said(), within_s=30.0)
@@ -90,22 +98,3 @@ def told(started: Room, *said: str) -> Mapping[str, object]:
         assert words in started.said()
         assert words in warnings
     return health
-
-
-def open_to_all(folder: Path) -> None:
-    """Makes pytest's folder one that any user may look into, as a person's folders are."""
-    for part in (folder, *folder.parents):
-        if part.name.startswith(("pytest-", "test_")):
-            part.chmod(0o755)
-
-
-def volumes(folder: Path) -> list[Mount]:
-    """What `-v orac-results:/app/results -v orac-home:/var/lib/orac` is."""
-    open_to_all(folder)
-    made = []
-    for name, target in (("orac-results", "/app/results"), ("orac-home", "/var/lib/orac")):
-        source = folder / "volumes" / name / "_data"
-        source.mkdir(parents=True)
-        source.chmod(0o777)
-        made.append(Mount(source=source, target=target))
-    return made
