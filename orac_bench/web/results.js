@@ -2,7 +2,7 @@
 
 import { readText } from "./api.js";
 import { caseName } from "./case_name.js";
-import { announce } from "./copy.js";
+import { copyButton } from "./copy.js";
 import { button, element, named } from "./dom.js";
 import { over, status } from "./status.js";
 import { scrolled, table } from "./table.js";
@@ -65,26 +65,19 @@ function value(result, key) {
     element(
       "small",
       {},
-      told.ci_low === null ? `n ${told.n}` : `${interval(told.ci_low, told.ci_high, told.median, unit)}`,
+      [interval(told.ci_low, told.ci_high, told.median, unit), told.n === result.done ? "" : `n ${told.n}`]
+        .filter(Boolean)
+        .join(" · ") || "no interval",
     ),
   ];
 }
 
 function downloads(run) {
   const at = (format) => `/v1/export?run=${encodeURIComponent(run.id)}&format=${format}`;
-  const copy = async () => {
-    const text = await readText(at("markdown"));
-    try {
-      await navigator.clipboard.writeText(text);
-      announce("Copied.");
-    } catch {
-      location.href = at("markdown");
-    }
-  };
   return element(
     "div",
     { class: "actions" },
-    button("Copy as Markdown", copy),
+    copyButton("Copy as Markdown", () => readText(at("markdown"))),
     ["csv", "json"].map((format) =>
       element("a", { class: "plain", href: at(format), download: `orac-${run.id}.${format}` }, format.toUpperCase()),
     ),
