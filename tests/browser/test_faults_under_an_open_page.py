@@ -78,6 +78,18 @@ def test_a_view_that_waits_says_that_it_loads(page: Page, filled: Service, name:
 
 
 @pytest.mark.usefixtures("faulty")
+@pytest.mark.parametrize("part", ["app.js", "begin.js", "style.css"])
+def test_a_page_of_which_a_part_does_not_come_begins_anew_by_itself(page: Page, filled: Service, part: str) -> None:
+    page.route(f"**/{part}", lambda route: route.abort(), times=1)
+    page.goto(filled.url)
+    if part == "app.js":
+        expect(page.get_by_role("alert")).to_contain_text("A part of this page did not come.")
+    expect(page.locator("main tbody tr")).to_have_count(60)
+    if part == "style.css":
+        expect(page.locator("header").first).to_have_css("position", "sticky")
+
+
+@pytest.mark.usefixtures("faulty")
 def test_a_page_asks_for_the_token_once_and_says_when_it_is_wrong(page: Page, guarded: Service) -> None:
     page.goto(f"{guarded.url}/#/models")
     page.get_by_role("button", name="Load pythia-70m").click()
