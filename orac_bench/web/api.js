@@ -1,7 +1,5 @@
 // Calls of the service. What it refuses is a Problem; where it does not answer, Unreachable.
 
-import { tokenAsked } from "./token.js";
-
 const TOKEN = "orac.token";
 const UNTOLD = "Try again. Where it stays so, the service's log tells more, and loading this page anew may help.";
 
@@ -52,6 +50,7 @@ export async function send(method, path, body = null, { signal } = {}) {
     } catch (error) {
       if (!(error instanceof Problem && error.status === 401)) throw error;
       sessionStorage.removeItem(TOKEN);
+      const { tokenAsked } = await import("./token.js");
       const given = await tokenAsked({ wrong: wrong || token !== null });
       if (given === null) throw error;
       sessionStorage.setItem(TOKEN, given);

@@ -78,6 +78,6 @@ async function moduleOf(view) {
 
 /** Fetches all views while nothing else is done, so that they are there when the service is not; then what draws. */
 async function fetchViews() {
-  await Promise.allSettled(Object.values(VIEWS).map((view) => view.load()));
+  await Promise.allSettled([...Object.values(VIEWS).map((view) => view.load()), import("./token.js")]);
   if (!pulse.health?.measuring) (await import("./chart.js")).fetchLibrary();
 }

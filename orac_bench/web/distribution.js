@@ -31,10 +31,12 @@ const KINDS = [
   },
 ];
 
-/** The signs of the legend. */
+const LOOKS = { warmup: "strong", excluded: "unsure", failed: "bad" };
+
+/** The signs of the legend, what each means, and its look. */
 export function signs() {
   return [
-    ...KINDS.map((kind) => [kind.sign, kind.text]),
+    ...KINDS.map((kind) => [kind.sign, kind.text, LOOKS[kind.key]]),
     ["▭", "middle half, median, least and most"],
     ["┈", "95 % interval of the median"],
   ];

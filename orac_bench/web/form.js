@@ -35,8 +35,8 @@ export function boxes(legend, choices, chosen, changed = () => {}) {
     "fieldset",
     {},
     element("legend", {}, legend),
+    element("div", { class: "actions small" }, button("All", all(true)), button("None", all(false))),
     inputs,
-    element("div", { class: "actions" }, button("All", all(true)), button("None", all(false))),
   );
   return made;
 }

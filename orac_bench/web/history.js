@@ -6,10 +6,10 @@ import { caseName } from "./case_name.js";
 import { changes } from "./changes.js";
 import { chart, imageButton } from "./chart.js";
 import { copyButton, saveButton } from "./copy.js";
-import { button, element, named } from "./dom.js";
+import { button, element, link, named } from "./dom.js";
 import { select } from "./form.js";
 import { historyOptions } from "./history_chart.js";
-import { loaded } from "./loading.js";
+import { found, loaded } from "./loading.js";
 import { notes } from "./notes.js";
 import { columns, latest, rawColumns, rowsTable } from "./points.js";
 import { asCsv, asMarkdown } from "./table.js";
@@ -35,7 +35,7 @@ export function show(place, where, life) {
       life,
       (signal) =>
         Promise.all([
-          read(`/v1/history?${query}`, { signal }),
+          found(read(`/v1/history?${query}`, { signal }), link("#/", "See the cases that there are")),
           read("/v1/baselines", { signal }),
           read("/v1/cases", { signal }),
         ]),
@@ -74,7 +74,7 @@ function drawn(told, baselines, cases, chosen, life, refresh) {
   const said = element(
     "p",
     { class: "quiet", "aria-live": "polite" },
-    "Click a dot, or go along the line with the arrow keys and press Enter, to see its run.",
+    "Click a dot, or go along the line with the arrow keys and press Enter, to see its run. Zoom with the slider, two fingers, or Ctrl and the wheel.",
   );
   const options = (colour) =>
     historyOptions(colour, {
@@ -89,6 +89,9 @@ function drawn(told, baselines, cases, chosen, life, refresh) {
   const made = chart({ label, size: "tall", options, life, onReady, keys });
   const rows = element("div");
   const restRows = () => {
+    const count = range.to === points.length - 1 ? range.to - range.from + 1 : null;
+    const pressed = parts.find((one) => Number(one.dataset.count) === count);
+    for (const one of parts) one.setAttribute("aria-pressed", String(one === pressed));
     const open = rows.querySelector("details")?.open;
     rows.replaceChildren(rowsTable(told, points.slice(range.from, range.to + 1), { open }));
   };
@@ -103,6 +106,9 @@ function drawn(told, baselines, cases, chosen, life, refresh) {
     }
   };
   const few = (count) => () => zoom(Math.max(0, points.length - count), points.length - 1);
+  const parts = [points.length, 200, 50, 20].map((count, at) =>
+    button(at ? `last ${count}` : "all", few(count), { "data-count": Math.min(count, points.length) }),
+  );
   const controls = element(
     "div",
     { class: "filters" },
@@ -149,10 +155,7 @@ function drawn(told, baselines, cases, chosen, life, refresh) {
       element(
         "div",
         { class: "segments", role: "group", "aria-label": "How many runs" },
-        button("all", few(points.length)),
-        button("last 200", few(200)),
-        button("last 50", few(50)),
-        button("last 20", few(20)),
+        parts,
       ),
     ),
   );
@@ -162,11 +165,11 @@ function drawn(told, baselines, cases, chosen, life, refresh) {
     [
       ["●", "a run's median"],
       ["▒", "its 95 % interval"],
-      ["┆", "conditions changed"],
-      ["│", "level changed"],
-      ["◆", "a note"],
-      ["×", "no value"],
-    ].map(([sign, text]) => element("span", { "data-sign": sign }, text)),
+      ["┆", "conditions changed", "strong"],
+      ["│", "level changed", "bad"],
+      ["◆", "a note", "note"],
+      ["×", "no value", "bad"],
+    ].map(([sign, text, look]) => element("span", { "data-sign": sign, class: look }, text)),
   );
   restRows();
   return [

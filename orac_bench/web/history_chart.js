@@ -27,10 +27,13 @@ export function historyOptions(colour, { told, points, about, base, by, range, n
       max: by === "date" ? "dataMax" : points.length - 0.5,
       minInterval: by === "date" ? undefined : 1,
       splitLine: { show: false },
-      axisLabel:
-        by === "date"
+      axisLabel: {
+        alignMinLabel: "left",
+        alignMaxLabel: "right",
+        ...(by === "date"
           ? {}
-          : { formatter: (value) => (Number.isInteger(value) && points[value] ? day(points[value].at) : "") },
+          : { formatter: (value) => (Number.isInteger(value) && points[value] ? day(points[value].at) : "") }),
+      },
     }),
     yAxis: axis(colour, {
       type: "value",
@@ -66,7 +69,7 @@ export function historyOptions(colour, { told, points, about, base, by, range, n
         stackStrategy: "all",
         symbol: "none",
         lineStyle: { opacity: 0 },
-        areaStyle: { color: faint(colour.series[0], 0.2) },
+        areaStyle: { color: faint(colour.series[0], 0.3) },
         zlevel: 1,
         silent: true,
         tooltip: { show: false },

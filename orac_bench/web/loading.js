@@ -27,6 +27,16 @@ export async function loaded(place, life, load, draw, heading = null) {
   }
 }
 
+/** What `asked` brings; where there is no such thing, `link` leads to those that there are. */
+export async function found(asked, link) {
+  try {
+    return await asked;
+  } catch (error) {
+    if (error.status === 404) error.link = link;
+    throw error;
+  }
+}
+
 /** What went wrong and what to do about it, with a button that tries `again`. */
 export function trouble(error, again = null) {
   const unreachable = error instanceof Unreachable;
@@ -40,8 +50,8 @@ export function trouble(error, again = null) {
       ". ",
       unreachable ? "Trying again." : error.message,
     ),
-    error.next ? element("p", { class: "quiet" }, error.next) : null,
-    again ? button("Try again", again) : null,
+    error.link ? element("p", {}, error.link) : error.next ? element("p", { class: "quiet" }, error.next) : null,
+    again && !error.link ? button("Try again", again) : null,
   );
 }
 

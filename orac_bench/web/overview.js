@@ -42,9 +42,9 @@ export function show(place, where, life) {
     if (due) update();
   }, life.signal);
 
-  function drawn(told) {
+  async function drawn(told) {
     if (!tiles.childElementCount) tiles.replaceWith(board(told.board, life));
-    if (!told.cases.length) return empty();
+    if (!told.cases.length) return (await import("./first.js")).first(life);
     shown = list(told.cases, filters, life);
     return shown.parts;
   }
@@ -55,7 +55,7 @@ export function show(place, where, life) {
       const told = await read("/v1/overview", { signal: life.signal });
       due = false;
       if (shown && told.cases.length) shown.take(told.cases);
-      else content.replaceChildren(...[drawn(told)].flat());
+      else content.replaceChildren(...[await drawn(told)].flat());
     } catch {
       // the pulse tells when the service is gone
     }
@@ -107,7 +107,7 @@ function controls(filters, redraw) {
     type: "search",
     id: "f-text",
     value: filters.text,
-    placeholder: "Model",
+    placeholder: "part of a name",
     on: { input: () => set("text", text.value) },
   });
   const choices = CHOICES.map(({ key, label, of }) => {
@@ -239,7 +239,10 @@ const COLUMNS = [
       element(
         "small",
         {},
-        `${metric(one.metric).label} · ${one.last.ci_low === null ? "no interval" : interval(one.last.ci_low, one.last.ci_high, one.last.median, one.unit)} · n ${one.last.n}`,
+        `${metric(one.metric).label} · `,
+        element("span", { class: "whole" }, interval(one.last.ci_low, one.last.ci_high, one.last.median, one.unit) || "no interval"),
+        " · ",
+        element("span", { class: "whole" }, `n ${one.last.n}`),
       ),
       spoken(direction(one.better)),
     ],
@@ -254,30 +257,4 @@ const COLUMNS = [
 
 function against(one) {
   return element("small", {}, "vs ", named(one.baseline === one.run ? "itself" : one.baseline));
-}
-
-function empty() {
-  return element(
-    "section",
-    { class: "first" },
-    element("h2", {}, "Nothing has been measured yet"),
-    element(
-      "p",
-      {},
-      "Measure a model once, and its numbers stand here: how fast it is, how sure that is, and later whether it has changed.",
-    ),
-    element(
-      "ol",
-      {},
-      element("li", {}, "Look whether your models are there."),
-      element("li", {}, "Start a benchmark; a small one takes a minute or two."),
-      element("li", {}, "Name its run as the baseline. From then on every case says whether it is slower or faster."),
-    ),
-    element(
-      "div",
-      { class: "actions" },
-      element("a", { class: "primary", href: "#/benchmark?suites=first_token&suites=decode" }, "Measure now"),
-      link("#/models", "See the models"),
-    ),
-  );
 }

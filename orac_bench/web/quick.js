@@ -4,7 +4,7 @@ import { address } from "./address.js";
 import { change as post } from "./api.js";
 import { copyButton, saveButton } from "./copy.js";
 import { button, element, link, named } from "./dom.js";
-import { boxes, ticked } from "./form.js";
+import { boxes, field, ticked } from "./form.js";
 import { trouble } from "./loading.js";
 import { beat } from "./pulse.js";
 import { asCsv, asMarkdown, table } from "./table.js";
@@ -40,13 +40,13 @@ export function quick(place, models, life) {
       element(
         "div",
         { class: "pair" },
-        element("div", { class: "field" }, element("label", { for: "q-prompt" }, "Prompt for all"), text),
+        element(
+          "div",
+          { class: "content" },
+          field("q-prompt", "Prompt for all", text),
+          element("div", { class: "filters" }, field("q-rounds", "Rounds a model", rounds)),
+        ),
         which,
-      ),
-      element(
-        "div",
-        { class: "filters" },
-        element("div", { class: "field" }, element("label", { for: "q-rounds" }, "Rounds a model"), rounds),
       ),
       element("div", { class: "actions" }, ask, stop),
       result,
@@ -64,16 +64,17 @@ export function quick(place, models, life) {
       element("progress", { "aria-label": "They are asked" }),
     );
     const names = ticked(which);
+    const count = Number(rounds.value);
     beat();
     life.after(1500, beat);
     try {
       const told = await post(
         "POST",
         "/v1/benchmark",
-        { prompt: text.value, rounds: Number(rounds.value), ...(names.length ? { models: names } : {}) },
+        { prompt: text.value, rounds: count, ...(names.length ? { models: names } : {}) },
         { signal: stopping.signal },
       );
-      result.replaceChildren(...answered(told));
+      result.replaceChildren(...answered(told, count));
     } catch (error) {
       result.replaceChildren(
         stopping.signal.aborted
@@ -125,12 +126,19 @@ const COLUMNS = [
   },
 ];
 
-function answered(told) {
+/** What was answered in so many `rounds` a model. */
+function answered(told, rounds) {
   return [
     element(
       "div",
       { class: "bar" },
-      element("p", {}, "The quickest first. Kept as run ", link(address("run", told.run), named(told.run))),
+      element(
+        "p",
+        {},
+        `The quickest first: latency and rate are the median of ${rounds === 1 ? "1 round" : `${rounds} rounds`}, TTFT and answer the first round's. Kept as run `,
+        link(address("run", told.run), named(told.run)),
+        ".",
+      ),
       element(
         "div",
         { class: "actions" },

@@ -150,7 +150,7 @@ function legend() {
   return element(
     "p",
     { class: "legend" },
-    signs().map(([sign, text]) => element("span", { "data-sign": sign }, text)),
+    signs().map(([sign, text, look]) => element("span", { "data-sign": sign, class: look }, text)),
   );
 }
 

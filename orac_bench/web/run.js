@@ -6,7 +6,7 @@ import { announce } from "./copy.js";
 import { button, element, link, named } from "./dom.js";
 import { life as newLife } from "./life.js";
 import { follow } from "./live.js";
-import { loaded, trouble } from "./loading.js";
+import { found, loaded, trouble } from "./loading.js";
 import { onPulse } from "./pulse.js";
 import { notes } from "./notes.js";
 import { card, resultsTable } from "./results.js";
@@ -25,7 +25,7 @@ export function show(place, where, life) {
     loaded(
       content,
       life,
-      (signal) => read(path, { signal }),
+      (signal) => found(read(path, { signal }), link("#/runs", "See the runs that there are")),
       (told) => {
         Object.assign(shown, { id: told.run.id, over: over(told.run.status) });
         return drawn(told, where, life, refresh);

@@ -5,7 +5,12 @@ import { read } from "./api.js";
 import { chart, imageButton } from "./chart.js";
 import { button, element } from "./dom.js";
 import { loaded } from "./loading.js";
-import { timelineOptions, tracks } from "./timeline_chart.js";
+import { timelineOptions, toldAt, tracks } from "./timeline_chart.js";
+
+/** Of the cursor from one end of what is seen to the other. */
+const STEPS = 40;
+/** Within the track of the tokens. */
+const CURSOR_Y = 50;
 
 /** Shows the timeline of `result` in `place`. Returns what chooses a round: its tokens are drawn, and it is zoomed to. */
 export function timeline(place, told, result, wanted, life) {
@@ -72,7 +77,24 @@ export function timeline(place, told, result, wanted, life) {
         shown,
         range: range(),
       });
-    const made = chart({ label: said, size: shown.length ? "long" : "middle", options, life });
+    const now = element(
+      "p",
+      { class: "quiet", "aria-live": "polite" },
+      `${state.stamps.length} arrivals. ${shown.length ? "Where a line is broken, nothing was read" : "No telemetry was kept with this run"}. The arrow keys move the cursor.`,
+    );
+    let cursor = null;
+    const keys = (event) => {
+      const by = { ArrowLeft: -1, ArrowRight: 1, PageUp: -10, PageDown: 10, Home: -Infinity, End: Infinity }[event.key];
+      if (by === undefined || !made.instance) return;
+      event.preventDefault();
+      const { startValue: least, endValue: most } = made.instance.getOption().dataZoom[0];
+      const from = cursor === null || cursor < least || cursor > most ? (least + most) / 2 : cursor;
+      cursor = Math.min(most, Math.max(least, from + (by * (most - least)) / STEPS));
+      now.textContent = `${toldAt(cursor, { ...state, shown })}.`;
+      const x = made.instance.convertToPixel({ xAxisIndex: 0 }, cursor);
+      made.instance.dispatchAction({ type: "showTip", x: Math.round(x), y: CURSOR_Y });
+    };
+    const made = chart({ label: said, size: shown.length ? "long" : "middle", options, life, keys });
     const zoom = (whole) => () => {
       state.whole = whole;
       made.redraw();
@@ -95,14 +117,8 @@ export function timeline(place, told, result, wanted, life) {
           element("h2", {}, `The board under the tokens of ${name}`),
           element("div", { class: "actions" }, segments, imageButton(made, `${told.run.id}-timeline`)),
         ),
-        element(
-          "p",
-          { class: "quiet" },
-          shown.length
-            ? `${state.stamps.length} arrivals. Where a line is broken, nothing was read.`
-            : "No telemetry was kept with this run.",
-        ),
         made.place,
+        now,
       ),
     ];
   }

@@ -16,6 +16,8 @@ const HEIGHT = 720;
 const TOP = 34;
 const BOTTOM = 62;
 const ROOM = 40;
+/** What lies further apart is not joined, where readings come more often than that. */
+const LONGEST_S = 2.5;
 
 /** The tracks that the readings fill: label, unit, the columns of each. */
 export function tracks(readings) {
@@ -83,6 +85,22 @@ export function timelineOptions(colour, { rounds, round, stamps, readings, shown
   };
 }
 
+/** What the tracks show `second` s after the run began, in words. */
+export function toldAt(second, { round, stamps, readings, shown }) {
+  const arrived = stamps.filter((at) => round.started_s + at <= second).length;
+  const times = readings?.t_s ?? [];
+  const at = times.findLastIndex((one) => one <= second);
+  const values =
+    at < 0 || second - times[at] > LONGEST_S
+      ? ["nothing was read"]
+      : shown.flatMap((track) =>
+          track.columns
+            .filter((name) => readings[name][at] !== null)
+            .map((name) => `${lineName(name)} ${told(readings[name][at] / (track.factor ?? 1), track)}`),
+        );
+  return [`${digits(second)} s`, `${arrived} of ${stamps.length} tokens`, ...values].join(", ");
+}
+
 function tokens(colour, rounds, round, stamps) {
   const steps = [[round.started_s, 0], ...stamps.map((at, index) => [round.started_s + at, index + 1])];
   return {
@@ -114,7 +132,7 @@ function line(colour, readings, track, name, at, number) {
   const factor = track.factor ?? 1;
   return {
     id: name,
-    name: name.includes(".") ? name.split(".").slice(1).join(".") : name.replace(/_(load_ratio|hz|used_b|b)$/, ""),
+    name: lineName(name),
     type: "line",
     xAxisIndex: at,
     yAxisIndex: at,
@@ -135,12 +153,16 @@ function line(colour, readings, track, name, at, number) {
   };
 }
 
+function lineName(name) {
+  return name.includes(".") ? name.split(".").slice(1).join(".") : name.replace(/_(load_ratio|hz|used_b|b)$/, "");
+}
+
 /** Times and values as points, with a break wherever the time between two is far longer than usual. */
 function broken(times, values) {
   const usual = times.length > 2 ? (times.at(-1) - times[0]) / (times.length - 1) : 1;
   const found = [];
   times.forEach((second, at) => {
-    if (at && second - times[at - 1] > Math.max(3 * usual, 2.5)) found.push([(second + times[at - 1]) / 2, null]);
+    if (at && second - times[at - 1] > Math.max(3 * usual, LONGEST_S)) found.push([(second + times[at - 1]) / 2, null]);
     found.push([second, values[at]]);
   });
   return found;

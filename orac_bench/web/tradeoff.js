@@ -7,7 +7,7 @@ import { element, named, shortened } from "./dom.js";
 import { front } from "./front.js";
 import { loaded } from "./loading.js";
 import { table } from "./table.js";
-import { digits, written } from "./units.js";
+import { digits, interval, written } from "./units.js";
 
 const SHAPES = ["circle", "diamond", "triangle", "rect", "pin"];
 const SPEED = "decode_tokens_per_s";
@@ -74,7 +74,7 @@ function drawn(all, runs, life) {
       rows,
     ];
   const label = `Tokens per second against joules per token of ${known.length} models; ${best.size} are on the best front. The table below has the numbers.`;
-  const made = chart({ label, size: "tall", life, options: (colour) => options(colour, known, best, runs) });
+  const made = chart({ label, size: "tall", life, options: (colour) => options(colour, known, best, { runs, narrow: made.place.clientWidth < 600 }) });
   return [
     element(
       "p",
@@ -100,6 +100,18 @@ function drawn(all, runs, life) {
   ];
 }
 
+/** How sure a median is: its interval, and of how many rounds it is. */
+function sure(summary, unit) {
+  const { ci_low: low, ci_high: high, median, n } = summary;
+  return `${interval(low, high, median, unit) || "no interval"} · n ${n}`;
+}
+
+/** A median as it stands in the table. */
+function value(summary, unit) {
+  if (!summary) return element("span", { class: "quiet" }, "–");
+  return [element("span", { class: "value" }, written(summary.median, unit)), element("small", {}, sure(summary, unit))];
+}
+
 function columns(best, several) {
   return [
     {
@@ -110,42 +122,42 @@ function columns(best, several) {
     {
       label: "Decode",
       kind: "number",
-      cell: (one) => written(one.speed.median, "tokens/s"),
+      cell: (one) => value(one.speed, "tokens/s"),
       sort: (one) => one.speed.median,
     },
     {
       label: "J/token out",
       kind: "number",
-      cell: (one) => written(one.energy?.median ?? null, "J/token"),
+      cell: (one) => value(one.energy, "J/token"),
       sort: (one) => one.energy?.median ?? null,
     },
     {
       label: "Memory",
       kind: "number",
-      cell: (one) => written(one.memory?.median ?? null, "B"),
+      cell: (one) => value(one.memory, "B"),
       sort: (one) => one.memory?.median ?? null,
     },
     { label: "Best front", cell: (one) => (best.has(one) ? "★ on it" : "") },
   ];
 }
 
-function options(colour, known, best, runs) {
+function options(colour, known, best, { runs, narrow }) {
   const most = Math.max(...known.map((one) => one.memory?.median ?? 0)) || 1;
   const size = (one) => (one.memory ? 10 + 26 * Math.sqrt(one.memory.median / most) : 12);
   const line = [...best]
     .sort((a, b) => a.speed.median - b.speed.median)
     .map((one) => [one.speed.median, one.energy.median]);
   return {
-    grid: { left: 12, right: 110, top: 40, bottom: 30, containLabel: true },
+    grid: { left: 12, right: narrow ? 30 : 110, top: 40, bottom: 30, containLabel: true },
     tooltip: tooltip(colour, {
       trigger: "item",
       formatter: ({ data }) =>
         data.one &&
         [
           shortened(data.one.model, 40),
-          `${written(data.one.speed.median, "tokens/s")} (n ${data.one.speed.n})`,
-          `${written(data.one.energy.median, "J/token")} (n ${data.one.energy.n})`,
-          `memory ${written(data.one.memory?.median ?? null, "B")}`,
+          `${written(data.one.speed.median, "tokens/s")}  (${sure(data.one.speed, "tokens/s")})`,
+          `${written(data.one.energy.median, "J/token")}  (${sure(data.one.energy, "J/token")})`,
+          data.one.memory ? `${written(data.one.memory.median, "B")}  (${sure(data.one.memory, "B")})` : "memory not known",
           best.has(data.one) ? "★ on the best front" : null,
         ]
           .filter(Boolean)
@@ -188,8 +200,8 @@ function options(colour, known, best, runs) {
           })),
         label: {
           show: true,
-          position: "right",
-          formatter: ({ data }) => shortened(data.one.model, 22),
+          position: narrow ? "top" : "right",
+          formatter: ({ data }) => shortened(data.one.model, narrow ? 16 : 22),
           color: colour.ink,
           fontSize: 11.5,
           textBorderColor: colour.surface,

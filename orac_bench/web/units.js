@@ -104,7 +104,7 @@ export function span(seconds) {
 
 const STYLES = {
   moment: { dateStyle: "medium", timeStyle: "short" },
-  day: { day: "numeric", month: "short", year: "2-digit" },
+  day: { day: "numeric", month: "short", year: "numeric" },
 };
 const formats = {};
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,27 +20,38 @@ def new(tmp_path_factory: pytest.TempPathFactory, tiny_models: Path, ollama_bina
         yield service
 
 
-def test_an_empty_store_says_what_to_do_first_and_its_button_leads_there(page: Page, new: Service) -> None:
+def test_what_is_measured_first_may_be_chosen(page: Page, new: Service) -> None:
     page.goto(new.url)
-    expect(page.get_by_role("heading", name="Nothing has been measured yet")).to_be_visible()
-    page.get_by_role("link", name="Measure now").click()
+    page.get_by_role("link", name="Choose what to measure").click()
     form = page.get_by_role("form", name="Start a benchmark")
     ticked = form.get_by_role("group", name="Suites").get_by_role("checkbox", checked=True)
     expect(ticked).to_have_count(2)
     assert [one.input_value() for one in ticked.all()] == ["first_token", "decode"]
-    expect(form.get_by_text("12 cases, how long it takes is not known yet")).to_be_visible()
-    form.get_by_role("button", name="Start").click()
+    expect(form.get_by_text(re.compile("^12 cases, "))).to_be_visible()
+
+
+def test_an_empty_store_says_what_to_do_first_and_its_button_does_it(page: Page, new: Service) -> None:
+    page.goto(new.url)
+    expect(page.get_by_role("heading", name="Nothing has been measured yet")).to_be_visible()
+    expect(page.get_by_text("Measure the 6 models that are here with first_token and decode.")).to_be_visible()
+    page.get_by_role("button", name="Measure now").click()
     live = page.get_by_role("region", name="Live")
     expect(live).to_be_visible()
+    expect(live).to_contain_text(re.compile("Case 1 of 12: .* (first_token|decode)"))
     live.get_by_role("button", name="Cancel the run").click()
     expect(page.locator("main h1 + p [data-status=cancelled]")).to_be_visible()
 
 
-def test_other_views_of_an_empty_store_say_so_too(page: Page, new: Service) -> None:
+def test_other_views_of_an_empty_store_say_so_too(page: Page, new: Service, expected: list[str]) -> None:
     page.goto(f"{new.url}/#/compare")
     expect(page.get_by_text("Choose a base and at least one candidate")).to_be_visible()
-    page.goto(f"{new.url}/#/run/latest")
-    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    expected.append("status of 404")
+    page.goto(f"{new.url}/#/case/none")
+    page.get_by_role("link", name="See the cases that there are").click()
+    expect(page.get_by_role("heading", level=1, name="Overview")).to_be_visible()
+    page.goto(f"{new.url}/#/run/none")
+    page.get_by_role("link", name="See the runs that there are").click()
+    expect(page.get_by_role("heading", level=1, name="Runs")).to_be_visible()
 
 
 def test_a_folder_without_models_says_where_to_put_them(page: Page, tmp_path: Path, ollama_binary: Path) -> None:
@@ -48,4 +60,8 @@ def test_a_folder_without_models_says_where_to_put_them(page: Page, tmp_path: Pa
         page.goto(f"{service.url}/#/models")
         expect(page.get_by_role("heading", name="There is no model yet")).to_be_visible()
         expect(page.get_by_text("names; they appear here by themselves")).to_be_visible()
+        page.goto(f"{service.url}/#/")
+        expect(page.get_by_text("First a model is needed")).to_be_visible()
+        page.get_by_role("link", name="See the models").click()
+        expect(page.get_by_role("heading", name="There is no model yet")).to_be_visible()
         page.goto("about:blank")  # before the service ends

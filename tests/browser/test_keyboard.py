@@ -6,7 +6,8 @@ import re
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.views import at_rest, opened, settled
+from tests.browser.drawings import drawn
+from tests.browser.views import addresses, at_rest, opened, settled
 from tests.service import Service
 
 MOST_STEPS = 120
@@ -80,6 +81,28 @@ def test_a_round_of_a_run_is_chosen(page: Page, filled: Service) -> None:
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="The board under the tokens of round 3")).to_be_visible()
     expect(page).to_have_url(re.compile("round=measure-3"))
+
+
+def test_the_cursor_goes_along_a_timeline_and_says_what_is_there(page: Page, filled: Service) -> None:
+    page.goto(f"{addresses(filled)['run']}?case=ca5e000000000001")
+    settled(page, charts=2)
+    chart = page.get_by_role("region", name="Timeline").get_by_role("application")
+    go_to(page, chart)
+    said = page.get_by_role("region", name="Timeline").locator("p[aria-live]")
+    page.keyboard.press("End")
+    expect(said).to_contain_text(re.compile(r"^\d[\d.]* s, 128 of 128 tokens, VDD_IN \d[\d.]* W, .*tj \d[\d.]* °C"))
+    page.keyboard.press("Home")
+    expect(said).to_contain_text(re.compile(r"^\d[\d.]* s, 0 of 128 tokens"))
+    page.keyboard.press("ArrowRight")
+    assert len({axis["axisPointer"]["value"] for axis in drawn(chart)["xAxis"]}) == 1
+    page.get_by_role("button", name="the whole run").click()
+    chart.focus()
+    for _ in range(41):  # and half a minute was not read
+        page.keyboard.press("ArrowRight")
+        if "nothing was read" in said.inner_text():
+            break
+        page.keyboard.press("ArrowRight")
+    expect(said).to_contain_text("nothing was read")
 
 
 def test_a_model_is_loaded_asked_and_unloaded(page: Page, live: Service) -> None:

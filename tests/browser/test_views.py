@@ -80,6 +80,15 @@ def test_a_view_fits_on_a_phone_and_all_of_it_is_reached(open_page: OpenPage, fi
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_a_view_fits_from_a_small_tablet_to_a_wide_screen(page: Page, filled: Service, name: str) -> None:
+    opened(page, filled, name)
+    for width in (721, 768, 901, 1024, 1440):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert (width, page.evaluate("document.documentElement.scrollWidth > innerWidth")) == (width, False)
+        assert (width, page.evaluate(WIDER)) == (width, [])
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_nothing_moves_when_a_view_is_updated(page: Page, filled: Service, name: str) -> None:
     opened(page, filled, name)
     page.evaluate(SHIFTS)
