@@ -31,14 +31,14 @@ export async function readText(path, { signal } = {}) {
   return (await answered(path, { signal })).text();
 }
 
-/** Changes something; the answer's JSON, null where it has none. Asks for the token where one is needed. */
-export async function change(method, path, body = null, { signal } = {}) {
-  const response = await send(method, path, body, { signal });
+/** Changes something; the answer's JSON, null where it has none. Asks for the token where one is needed, unless not to. */
+export async function change(method, path, body = null, { signal, ask = true } = {}) {
+  const response = await send(method, path, body, { signal, ask });
   return response.status === 204 ? null : decoded(path, response);
 }
 
 /** The same, with the whole response: for answers that stream. */
-export async function send(method, path, body = null, { signal } = {}) {
+export async function send(method, path, body = null, { signal, ask = true } = {}) {
   for (let wrong = false; ; wrong = true) {
     const token = sessionStorage.getItem(TOKEN);
     const headers = {
@@ -50,6 +50,7 @@ export async function send(method, path, body = null, { signal } = {}) {
     } catch (error) {
       if (!(error instanceof Problem && error.status === 401)) throw error;
       sessionStorage.removeItem(TOKEN);
+      if (!ask) throw error;
       const { tokenAsked } = await import("./token.js");
       const given = await tokenAsked({ wrong: wrong || token !== null });
       if (given === null) throw error;

@@ -191,10 +191,10 @@ function form(models, where, life) {
 
   function changed() {
     clearTimeout(timer);
-    timer = setTimeout(tell, PAUSE_MS);
+    timer = setTimeout(() => tell(), PAUSE_MS);
   }
 
-  async function tell() {
+  async function tell({ ask = false } = {}) {
     const asked = wish();
     const own = (latest += 1);
     const every = asked.models.length === models.length;
@@ -210,10 +210,11 @@ function form(models, where, life) {
       return;
     }
     try {
-      const found = await post("POST", "/v1/runs?dry=true", asked, { signal: life.signal });
+      const found = await post("POST", "/v1/runs?dry=true", asked, { signal: life.signal, ask });
       if (own === latest) estimate.replaceChildren(...estimated(found));
     } catch (error) {
-      if (own === latest && !life.signal.aborted) estimate.replaceChildren(trouble(error));
+      if (own !== latest || life.signal.aborted) return;
+      estimate.replaceChildren(error.status === 401 ? withToken(() => tell({ ask: true })) : trouble(error));
     }
   }
 
@@ -230,6 +231,16 @@ function form(models, where, life) {
       start.disabled = false;
     }
   }
+}
+
+/** Nobody is asked for the token before they want something. */
+function withToken(act) {
+  return element(
+    "div",
+    { class: "actions" },
+    element("span", { class: "quiet" }, "How long it takes is told to who has the service's token."),
+    button("Give the token", act),
+  );
 }
 
 function estimated(found) {

@@ -8,9 +8,21 @@ import { beat } from "./pulse.js";
 
 const SUITES = ["first_token", "decode"];
 
-/** The first steps, as far as the models that are here allow them. */
-export function first(life) {
+/** The first steps, as far as the models that are here allow them; of a run that is `measuring` already, where it is. */
+export function first(measuring, life) {
   const place = element("section", { class: "first" });
+  if (measuring) {
+    place.append(
+      element("h2", {}, "The first results are on their way"),
+      element("p", {}, "They stand here as soon as a case is measured."),
+      element(
+        "div",
+        { class: "actions" },
+        element("a", { class: "primary", href: address("run", measuring) }, "Watch the run"),
+      ),
+    );
+    return place;
+  }
   loaded(
     place,
     life,

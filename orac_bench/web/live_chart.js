@@ -32,6 +32,7 @@ export function liveOptions(colour, readings) {
       type: "value",
       min: "dataMin",
       max: "dataMax",
+      minInterval: 1,
       splitLine: { show: false },
       axisLabel: { formatter: (value) => `${Math.round(value)} s` },
     }),

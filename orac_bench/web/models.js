@@ -109,7 +109,7 @@ function drawn(state, act) {
       narrow: false,
     },
     { label: "Memory", cell: (one) => (one.fits ? FITS[one.fits] : "–") },
-    { label: "Do", cell: (one) => acts(one, state, act) },
+    { label: "Actions", cell: (one) => acts(one, state, act) },
   ];
   return [
     table({

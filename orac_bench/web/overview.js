@@ -44,7 +44,7 @@ export function show(place, where, life) {
 
   async function drawn(told) {
     if (!tiles.childElementCount) tiles.replaceWith(board(told.board, life));
-    if (!told.cases.length) return (await import("./first.js")).first(life);
+    if (!told.cases.length) return (await import("./first.js")).first(told.board.measuring, life);
     shown = list(told.cases, filters, life);
     return shown.parts;
   }

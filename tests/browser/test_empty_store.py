@@ -38,6 +38,8 @@ def test_an_empty_store_says_what_to_do_first_and_its_button_does_it(page: Page,
     live = page.get_by_role("region", name="Live")
     expect(live).to_be_visible()
     expect(live).to_contain_text(re.compile("Case 1 of 12: .* (first_token|decode)"))
+    page.get_by_role("link", name="Overview").click()
+    page.get_by_role("link", name="Watch the run").click()
     live.get_by_role("button", name="Cancel the run").click()
     expect(page.locator("main h1 + p [data-status=cancelled]")).to_be_visible()
 

@@ -112,6 +112,19 @@ def test_a_page_asks_for_the_token_once_and_says_when_it_is_wrong(page: Page, gu
     expect(row.get_by_role("alert")).to_contain_text("ORAC_TOKEN")
 
 
+@pytest.mark.usefixtures("faulty")
+def test_who_only_looks_is_not_asked_for_the_token(page: Page, guarded: Service) -> None:
+    for view in ("", "models", "runs", "compare", "benchmark"):
+        page.goto(f"{guarded.url}/#/{view}")
+        settled(page)
+    expect(page.get_by_text("How long it takes is told to who has the service's token.")).to_be_visible()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.get_by_role("button", name="Give the token").click()
+    page.get_by_role("dialog", name="This needs the token").get_by_label("Token").fill("sesame")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text(re.compile(r"^\d+ cases, "))).to_be_visible()
+
+
 @pytest.fixture(scope="module")
 def guarded(
     tmp_path_factory: pytest.TempPathFactory, tiny_models: Path, ollama_binary: Path, board: Mapping[str, str]
