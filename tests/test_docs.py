@@ -18,6 +18,7 @@ from orac_bench.flags import EXCLUDING, FLAG_TEXT, Flag
 from orac_bench.metrics import METRICS
 from orac_bench.settings import NAMES
 from orac_bench.suites.grid import SUITES
+from tests.test_layers import LEVELS
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = (
@@ -103,6 +104,22 @@ def test_every_link_leads_to_a_file() -> None:
     links = [(name, link) for name in DOCUMENTS for link in LINK.findall(text(name)) if "://" not in link]
     assert links
     assert [(name, link) for name, link in links if not (ROOT / name).parent.joinpath(link).exists()] == []
+
+
+def test_the_picture_of_the_parts_has_every_part_and_no_other() -> None:
+    (picture,) = re.findall(r"```text\n(doors .*?)```", text("docs/architecture.md"), re.DOTALL)
+    drawn = set(re.findall(r"[a-z_]+", picture))
+    assert [name for level in LEVELS for name in level if name not in drawn] == []
+    folders = set(re.findall(r"([a-z]+)/", picture))
+    assert [name for name in folders - {"benchmarks"} if not list((ROOT / "orac_bench").glob(f"**/{name}"))] == []
+
+
+def test_every_file_over_300_lines_has_its_reason_in_the_architecture() -> None:
+    _, _, reasons = text("docs/architecture.md").partition("## Long files\n")
+    patterns = ("orac_bench/**/*.py", "orac_bench/web/*.*", "benchmarks/*.py", "scripts/*", "deploy/*")
+    files = [path for pattern in patterns for path in ROOT.glob(pattern) if path.is_file()]
+    long = {path for path in files if path.suffix != ".svg" and path.read_bytes().count(b"\n") > 300}
+    assert {(ROOT / "docs" / link).resolve() for link in LINK.findall(reasons)} == long
 
 
 def test_every_document_that_the_source_refers_to_is_in_the_project() -> None:

@@ -32,7 +32,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
         "surroundings",
     ),
     ("plugin", "pedantic", "bench", "selfcheck", "doctor", "door", "options"),
-    ("api", "cli", "commands", "__main__"),
+    ("api", "cli", "commands"),
     ("benchmarks",),
 )
 """From the left to the right: a part imports its own level and those before it."""

@@ -43,8 +43,7 @@ QUIET_LOOKED_S = 10.0
 IDLE_LOOKED_S = 60.0
 """How often it is asked so where nobody else asks, so that one that hangs is noticed; it logs each call."""
 LOOK_S = 5.0
-"""The longest silence when Ollama is asked what it has in memory, which it answers in milliseconds: one that hangs must
-not hold up a page."""
+"""The longest silence when Ollama is asked what it has in memory: one that hangs must not hold up a page."""
 MOST_CALLS = 8
 """Calls that may be asked of Ollama at once: it answers one after the other, and each holds a thread."""
 GRACE_S = 3.0
