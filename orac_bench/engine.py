@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from orac_bench.announcement import Announcement, read_announcement
-from orac_bench.errors import OllamaError
+from orac_bench.errors import OllamaChanged, OllamaError
 from orac_bench.ollama.client import Client, Loaded, same_model
 from orac_bench.ollama.locate import find_ollama
 from orac_bench.ollama.server import Server, supervise
@@ -43,6 +43,7 @@ class Engine:
         self._owned = owned
         self._announcement = announcement
         self._server: Server | None = None
+        self._began_with: str | None = None
         self.runner: Mapping[str, Json] = {}
         """The options with which the present model's runner was loaded, as far as they were asked for."""
         self._start()
@@ -94,6 +95,20 @@ class Engine:
         self._owned.close()
         self._start()
         return True
+
+    def check_version(self) -> None:
+        """Raises OllamaChanged where another version answers than when this began: what it measures is another thing.
+
+        A borrowed server is asked, as its owner may have put another in its place; costs less than a millisecond.
+        """
+        if self.borrowed:
+            self.version = self.client.version()
+        if self.version != self._began_with:
+            raise OllamaChanged(
+                f"Ollama is {self.version} now, and was {self._began_with} when this run began; what was measured "
+                "before is kept.",
+                next="Start a new run: orac bench",
+            )
 
     def only(self, name: str, runner: Mapping[str, Json] | None = None) -> Loaded | None:
         """The model's entry where it is loaded with those options of its runner and nothing else is, else None."""
@@ -162,6 +177,7 @@ class Engine:
         if self._announcement is not None and not self._answers():
             self._wait_for_service()
         self.version = self.client.version()
+        self._began_with = self._began_with or self.version
         self.runner = {}
 
 

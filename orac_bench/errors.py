@@ -25,6 +25,7 @@
     │   ├── OllamaUnreachable      nothing answers at that address
     │   ├── OllamaStartFailed      the supervised server ended or was not ready in time
     │   ├── OllamaCrowded          more callers wait for it than are let in
+    │   ├── OllamaChanged          another version answers than when the run began
     │   ├── OllamaSilent           no byte for longer than ORAC_IDLE_TIMEOUT_S
     │   ├── OllamaRefused          an HTTP status of 400 or more, or an error record
     │   └── OllamaGarbled          an answer that is not Ollama's
@@ -238,6 +239,12 @@ class OllamaCrowded(OllamaError):
     """More callers of the service wait for Ollama than are let in."""
 
     code = "ollama_crowded"
+
+
+class OllamaChanged(OllamaError):
+    """Another version answers than when the run began, whose conditions name that one."""
+
+    code = "ollama_changed"
 
 
 class OllamaSilent(OllamaError):

@@ -162,6 +162,7 @@ class Measurement:
         engine = self.engine
         if engine.revive():
             self.note(f"Ollama had ended and was started again: {engine.client.url}")
+        engine.check_version()
         if self.point.suite.cold:
             engine.client.unload_all()
             engine.runner = dict(self.target.runner)  # the round loads it so

@@ -88,6 +88,7 @@ class Session:
         try:
             if self.engine.revive():
                 self.listener.note(f"Ollama had ended and was started again: {self.engine.client.url}")
+            self.engine.check_version()
             facts, loaded = load_alone(opened.target, self.engine, point)
             opened.facts |= facts
             opened.offload_ratio = loaded.offload_ratio

@@ -37,6 +37,7 @@ STATUSES = {
     "OllamaUnreachable": 502,
     "OllamaStartFailed": 502,
     "OllamaCrowded": 503,
+    "OllamaChanged": 502,
     "OllamaSilent": 504,
     "OllamaRefused": 502,
     "OllamaGarbled": 502,

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from orac_bench.beginning import queued
-from orac_bench.errors import BadModel, DoesNotFit, StoreError, UnknownRun, UsageError
+from orac_bench.errors import BadModel, DoesNotFit, OllamaChanged, StoreError, UnknownRun, UsageError
 from orac_bench.flags import Flag
 from orac_bench.forecast import Work
 from orac_bench.intent import Intent
@@ -467,6 +467,33 @@ def test_a_round_after_the_models_file_was_replaced_is_no_round_of_that_model(tm
     assert [round.failure and round.failure.message for round in result.rounds] == [None, None, message]
     assert (result.status, result.rounds[2].metrics.keys()) == (Status.FAILED, {"client_cpu_s"})
     assert (other.status, other.rounds) == (Status.FAILED, ())
+
+
+def test_an_ollama_that_was_upgraded_under_a_run_measures_nothing_more_of_it(tmp_path):
+    # given an Ollama whose owner puts another version in its place after the first round
+    older, newer = (json_reply({"version": version}) for version in ("0.11.4", "0.20.7"))
+    events = Events()
+    with playing(good()) as fake:
+        settings = settings_for(fake.url, tmp_path)
+        with a_session(settings, events=events) as (session, candidate):
+            with session.measuring(candidate, a_point(rounds=5, warmup=0)) as measurement:
+                one_round(measurement, Phase.MEASURE)
+                fake.play({"GET /api/version": [newer]})
+                measure(measurement)
+            with pytest.raises(OllamaChanged), session.measuring(candidate, a_point("decode")):
+                pass
+            fake.play({"GET /api/version": [older]})
+            assert session.end(interrupted=False) is Status.FAILED
+    with open_store(settings.database_url, write=False) as store:
+        first, second = store.results(store.resolve("latest"), rounds=True)
+    assert [(one.status, one.counted) for one in first.rounds] == [(RoundStatus.OK, True)] + 3 * [
+        (RoundStatus.FAILED, False)
+    ]
+    assert second.rounds == ()
+    assert {result.failure.message.rpartition("first: ")[2] for result in (first, second)} == {
+        "Ollama is 0.20.7 now, and was 0.11.4 when this run began; what was measured before is kept. "
+        "Start a new run: orac bench"
+    }
 
 
 def test_a_round_that_fails_because_the_models_file_is_gone_says_so(tmp_path):
