@@ -16,6 +16,7 @@ from orac_bench.store.store import open_store
 from tests.builders import a_run
 from tests.fakes.fake_ollama import FakeOllama, json_reply
 from tests.service import Service, running_service
+from tests.waiting import eventually
 
 MODEL = {"name": "tinyllama:latest", "digest": "a" * 64, "size": 1000, "details": {"family": "llama"}}
 ROUTES = {
@@ -66,6 +67,22 @@ def test_a_full_disk_is_507_and_the_service_goes_on(tmp_path: Path, fake: FakeOl
         assert "Only 0 MiB are left where the store is." in service.get("/v1/health").body.decode()
         (inside / "rest").unlink()
         assert service.post(NOTE, {"text": "a"}).status == 201
+
+
+def test_a_store_that_takes_no_changes_keeps_runs_waiting_and_health_says_so(tmp_path: Path, fake: FakeOllama) -> None:
+    with (
+        running_service(tmp_path, ORAC_OLLAMA_URL=fake.url) as service,
+        contextlib.closing(sqlite3.connect(tmp_path / "orac.db", isolation_level=None)) as raw,
+    ):
+        raw.execute(
+            "CREATE TRIGGER dead BEFORE UPDATE OF attempts ON run BEGIN SELECT RAISE(ABORT, 'disk I/O error'); END"
+        )
+        assert service.post("/v1/runs", {}).status == 202
+        said = "Runs wait. The store failed: The store could not do what was asked. The service's log has the whole"
+        eventually(lambda: any(said in one for one in service.get("/v1/health").json["warnings"]))
+        assert service.get("/v1/health").json["status"] == "degraded"
+        raw.execute("DROP TRIGGER dead")
+        eventually(lambda: not any(said in one for one in service.get("/v1/health").json["warnings"]))
 
 
 @pytest.fixture

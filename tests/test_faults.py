@@ -176,7 +176,7 @@ def test_a_store_on_a_read_only_mount_is_read_and_copied_and_says_what_to_do(tmp
     read, refusal, copied = mounted("read_only_device", str(device), str(copy))
     assert (read, copied) == ("1", "1")
     assert refusal == (
-        f"The database {device}/orac.db cannot be written: its file system is mounted read-only (unable to open "
+        f"The database {device}/orac.db cannot be written: its file system takes no writes (unable to open "
         "database file). Mount it writable. Where it was so before, its device fails: see `dmesg | tail`, and save the "
         "store with `orac db backup FILE` to another one."
     )

@@ -2,8 +2,10 @@
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from orac_bench.records import Status
 from orac_bench.selfcheck.known_server import Biases, known_server
 from orac_bench.stats.plan import Side, pair_order, warmups
 from orac_bench.store.store import open_store
+from tests.fakes.fake_ollama import FakeOllama, error_reply, json_reply
 
 ROOT = Path(__file__).parent.parent
 
@@ -242,3 +245,35 @@ def test_a_canary_that_is_not_there_is_told_before_anything_is_measured(bench, m
     assert done.returncode == 4
     assert "The canary cannot be measured." in done.stdout + done.stderr
     assert not Path(bench.database.removeprefix("sqlite:///")).exists()
+
+
+def test_a_case_that_cannot_be_measured_is_told_once_and_in_a_sentence(bench):
+    listed = {"name": "m:latest", "digest": "d1", "size": 100, "details": {"family": "llama"}}
+    routes = {
+        "GET /api/version": [json_reply({"version": "0.11.4"})],
+        "GET /api/tags": [json_reply({"models": [listed]})],
+        "GET /api/ps": [json_reply({"models": []})],
+        "POST /api/show": [json_reply({"model_info": {"llama.context_length": 2048}})],
+        "POST /api/generate": [error_reply(500, "out of memory")],
+    }
+    with FakeOllama(routes) as fake:
+        done = bench(fake.url, *SMALL)
+    assert done.returncode == 1
+    assert "out of memory" in done.stdout
+    assert "During handling" not in done.stdout
+
+
+def test_a_store_that_fails_at_the_end_of_a_run_is_told_in_a_sentence(bench):
+    # given a store that takes rounds, and fails when the run shall be closed
+    open_store(bench.database, write=True).close()
+    with closing(sqlite3.connect(bench.database.removeprefix("sqlite:///"))) as raw:
+        raw.execute(
+            "CREATE TRIGGER dead BEFORE UPDATE OF status ON run BEGIN SELECT RAISE(ABORT, 'disk I/O error'); END"
+        )
+    with known_server(ttft_s=0.005, token_s=0.002) as server:
+        done = bench(server.url, *SMALL)
+    assert done.returncode == 1
+    assert "The run's end could not be stored. The device refused to read or write the database" in done.stderr
+    assert "door.py" not in done.stdout + done.stderr  # no line of a traceback
+    assert ": running =" in done.stdout  # as the store says, until somebody measures again
+    assert "3/3" in done.stdout

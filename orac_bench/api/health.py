@@ -16,6 +16,7 @@ from orac_bench.api.board import NO_CUDA, NO_L4T, gpu_memory
 from orac_bench.api.house import Here, House
 from orac_bench.api.keeper import State
 from orac_bench.api.problems import problem
+from orac_bench.errors import OracError
 from orac_bench.lock import measuring_now
 from orac_bench.models.meminfo import available_b, free_b, total_b
 from orac_bench.surroundings import Finding
@@ -142,6 +143,9 @@ def _broken(here: House, around: Sequence[Finding]) -> list[str]:
             "Ollama takes calls and answers none. Where it stays so, restart it; the service's own ends and starts "
             "with the service."
         )
+    if (trouble := here.jobs.trouble) is not None:
+        told = problem(trouble if isinstance(trouble, OracError) else OracError(str(trouble)), here.settings)
+        said.append(f"Runs wait. {told.title}: {told.detail} {told.next or ''}".strip())
     if here.shelf.usable() == 0 and not any(finding.broken and finding.name == "models" for finding in around):
         said.append("No model can be used. Put GGUF files into the folder that ORAC_MODELS_DIR names.")
     free = _free_b(here)

@@ -76,6 +76,8 @@ class Jobs:
         self._command = command
         self._again = again
         self._found = found
+        self.trouble: Exception | None = None
+        """Why the queue waits though nobody measures. None where it does not."""
         self._killed = False
         self._patience = patience or Patience()
         self._haste = haste
@@ -168,7 +170,7 @@ class Jobs:
                 os.kill(pid, signal.SIGINT)
 
     def _work(self) -> None:
-        recovered, trouble = False, None
+        recovered = False
         while True:
             self._wake.clear()
             if self._stopped.is_set():
@@ -178,16 +180,16 @@ class Jobs:
                     self._waiting.extend(self._recovered())
                     recovered = True
                 going = self._step()
-                trouble = None
+                self.trouble = None
                 if not going:
                     self._wake.wait()
             except Exception as error:  # also a fault of ORAC's: the runs behind must not wait for ever
-                if str(error) != trouble:
-                    trouble = str(error)
+                if str(error) != str(self.trouble):
                     fault = None if isinstance(error, OracError | OSError) else error
                     _LOGGER.error(
-                        "the queue waits, and tries again every %g s: %r", self._looked_s, trouble, exc_info=fault
+                        "the queue waits, and tries again every %g s: %r", self._looked_s, str(error), exc_info=fault
                     )
+                self.trouble = error
                 self._stopped.wait(self._looked_s)
             finally:
                 self._present = None

@@ -58,10 +58,9 @@ def faults(path: Path) -> Iterator[None]:
 
 def told(message: str, path: Path) -> StoreError:
     """The error for SQLite's `message` about the database at `path`."""
-    if ("readonly" in message or "unable to open" in message) and _is_mounted_read_only(path):
+    if _is_mounted_read_only(path) if "unable to open" in message else "readonly" in message and _is_permitted(path):
         return StoreReadOnly(
-            f"The database {path} cannot be written: its file system is mounted read-only ({message}).",
-            next=MOUNT_NEXT,
+            f"The database {path} cannot be written: its file system takes no writes ({message}).", next=MOUNT_NEXT
         )
     for part, kind, meaning, way_out in _KINDS:
         if part in message:
@@ -93,6 +92,14 @@ def _as_sqlite_says(error: OSError) -> str:
     if isinstance(error, PermissionError) or error.errno == 30:  # EROFS
         return f"readonly: {error.strerror}"
     return f"disk is full: {error.strerror}" if error.errno == 28 else f"{error.strerror}: {error.filename}"  # ENOSPC
+
+
+def _is_permitted(path: Path) -> bool:
+    """Whether it is not for want of a permission: a device that fails is not always said to be mounted read-only."""
+    effective = os.access in os.supports_effective_ids
+    return _is_mounted_read_only(path) or all(
+        os.access(each, os.W_OK, effective_ids=effective) for each in (path, path.parent)
+    )
 
 
 def _is_mounted_read_only(path: Path) -> bool:
