@@ -320,13 +320,19 @@ def test_a_field_that_comes_twice_counts_once_and_the_second_is_not_understood()
 def test_a_line_in_quotes_of_either_kind_ends_with_them(quote: str) -> None:
     found = parse_line(f"msg={quote}RAM 3/8MB CPU [1%@2] VDD_IN 5mW/6mW\\n{quote} level=info")
     assert (found.rails, found.unknown) == ((Rail(name="VDD_IN", now_w=0.005, mean_w=0.006, peak_w=None),), ())
+    assert parse_line(f"msg={quote}RAM 3/8MB CPU [1%@2] NEXT{quote}").unknown == ("NEXT",)
+    assert parse_line(f"msg={quote}RAM 3/8MB CPU [1%@2] NEX{quote}").unknown == ("NEX",)
 
 
 def test_fields_before_the_memory_are_read_with_and_without_a_time() -> None:
     plain = "EMC_FREQ 5%@3 RAM 3/8MB CPU [1%@2]"
     for line in (plain, f"04-19-2026 23:59:59 {plain}"):
         assert dict(parse_line(line).engines) == {"EMC": Engine(load_ratio=0.05, hz=(3_000_000,), off=False)}
+    plain = "APE 150 RAM 3/8MB CPU [1%@2]"  # a field that alone would make no line
+    for line in (plain, f"04-19-2026 23:59:59 {plain}"):
+        assert dict(parse_line(line).engines) == {"APE": Engine(load_ratio=None, hz=(150_000_000,), off=False)}
 
 
 def test_the_raw_line_is_kept_but_for_its_end() -> None:
     assert parse_line("nothing X \r\n").raw == "nothing X "
+    assert parse_line("nothing X\r\n").raw == "nothing X"
