@@ -66,9 +66,12 @@ export function follow(place, id, life, ended, moved = () => {}) {
   let expecting = false;
   let finished = false;
   open();
+  let away = false;
   onPulse(({ answers }) => {
     quiet.textContent = answers ? "" : "The service does not answer; what follows is told when it is back.";
-    if (answers && !finished && source?.readyState === EventSource.CLOSED) openAgain();
+    // a stream that was open when the network went may stay so for ever, with nothing in it
+    if (answers && !finished && (away || source?.readyState === EventSource.CLOSED)) openAgain();
+    away = !answers;
   }, life.signal);
   life.onEnd(() => source?.close());
   draw();

@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from tests.browser.cable import cable_to
 from tests.browser.views import NAMES, addresses, settled
 from tests.service import Service, running_service
+from tests.waiting import eventually
 
 WHOLE = {
     "overview": "**/v1/overview",
@@ -162,6 +164,32 @@ def test_a_service_that_was_killed_is_missed_and_its_run_goes_on_without_doubles
     assert [before > after for before, after in pairwise(counts)].count(True) == 1
     assert max(counts) == counts[-1] == 30
     assert page.evaluate("() => window.doubled") == []
+
+
+@pytest.mark.usefixtures("faulty")
+def test_a_page_whose_network_is_gone_says_so_and_follows_its_run_again_when_it_is_back(
+    page: Page, tmp_path: Path, tiny_models: Path, ollama_binary: Path, board: Mapping[str, str]
+) -> None:
+    with (
+        running_service(tmp_path, models=tiny_models, ollama=ollama_binary, **board) as service,
+        cable_to(service.port) as cable,
+    ):
+        service.ready()
+        wish = {"models": ["pythia-70m"], "suites": ["first_token"], "rounds": 8, "warmup": 0, "output_tokens": 4}
+        run = service.post("/v1/runs", wish).json["id"]
+        page.goto(f"http://127.0.0.1:{cable.port}/#/run/{run}")
+        live = page.get_by_role("region", name="Live")
+        expect(live).to_contain_text(re.compile(r"Case 1 of 1: .* round [1-9]\d* of 8"), timeout=90_000)
+        # given connections that nobody closes and nothing comes through
+        cable.pull()
+        expect(page.locator("#banner")).to_contain_text("The service does not answer.")
+        expect(live).to_contain_text("what follows is told when it is back")
+        eventually(lambda: service.get(f"/v1/runs/{run}").json["run"]["status"] == "done", within_s=180)
+        # then what the page missed is told when it is back, though its stream of events is open and dead
+        cable.plug()
+        expect(page.locator("#banner")).not_to_contain_text("does not answer")
+        expect(page.locator("main h1 + p [data-status=done]")).to_be_visible()
+        expect(page.get_by_role("region", name="Rounds")).to_contain_text("8 of 8")
 
 
 KEEPS_WHAT_IS_SAID = """
