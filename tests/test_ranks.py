@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import random
+from itertools import combinations_with_replacement
+from statistics import NormalDist
 
 import pytest
 from scipy import stats
@@ -119,3 +121,25 @@ def test_beyond_what_is_counted_out_the_normal_distribution_of_w_is_right_to_two
 @pytest.mark.parametrize("k", [330, 400, 480, 560])
 def test_beyond_what_is_counted_out_the_normal_distribution_of_u_is_right_to_two_thousandths(k: int) -> None:
     assert rank_sum_tail(31, 31, k) == pytest.approx(_rank_sum_tails(31, 31)[k], abs=2e-3)  # its middle is 31 x 31 / 2
+
+
+def test_beyond_what_is_counted_out_the_tails_are_those_of_the_normal_distribution() -> None:
+    # W of 61: mean 61 · 62 / 4, variance 61 · 62 · 123 / 24; U of 17 and 53: mean 17 · 53 / 2, variance 901 · 71 / 12
+    assert signed_rank_tail(61, 800) == pytest.approx(NormalDist(945.5, math.sqrt(19382.75)).cdf(800.5), rel=1e-9)
+    assert rank_sum_tail(17, 53, 380) == pytest.approx(NormalDist(450.5, math.sqrt(63971 / 12)).cdf(380.5), rel=1e-9)
+
+
+def test_the_interval_leaves_out_as_many_pairs_as_the_tail_allows() -> None:
+    differences = [number**1.5 for number in range(60)]
+    averages = sorted((one + other) / 2 for one, other in combinations_with_replacement(differences, 2))
+    outside = sum(signed_rank_tail(60, k) <= 0.025 for k in range(len(averages)))
+    assert signed_rank_shift(differences).interval == (averages[outside - 1], averages[-outside])
+    assert outside > len(averages) / 3
+    assert signed_rank_shift([1.0, 2.0], alpha=1.0).interval == (1.5, 1.5)  # no sureness asked for: the estimate
+
+
+def test_a_difference_of_nothing_lies_on_neither_side_and_leaves_p_to_the_ranks() -> None:
+    differences = [-5.0, -5.1, -4.9, -5.2, -4.8, -5.3, -4.7, -5.4, -4.6, 0.0]
+    found = signed_rank_shift(differences)
+    assert found.p == 2 * signed_rank_tail(10, 1)  # only nothing with itself lies against it
+    assert t_tails(differences) < found.p
