@@ -1,6 +1,6 @@
 """The service's Ollama, kept alive by a thread: started, announced, and started again on its port where it ends.
 
-The one at ORAC_OLLAMA_URL is only looked at. What must never live here: what is asked of it.
+The one at ORAC_OLLAMA_URL is only looked at. What must never live here: what visitors ask of it (calls.py).
 """
 
 from __future__ import annotations
@@ -18,18 +18,12 @@ from types import TracebackType
 from urllib.parse import urlsplit
 
 from orac_bench.announcement import announced
+from orac_bench.api.calls import Calls
 from orac_bench.engine import Engine, own_engine, restore
-from orac_bench.errors import (
-    OllamaCrowded,
-    OllamaSilent,
-    OllamaStartFailed,
-    OllamaUnreachable,
-    OracError,
-    ServiceEnding,
-)
+from orac_bench.errors import OllamaSilent, OllamaStartFailed, OllamaUnreachable, OracError
 from orac_bench.ollama.call import Call
-from orac_bench.ollama.client import Client, Loaded, told
-from orac_bench.records import Generation, Json
+from orac_bench.ollama.client import Client, Loaded
+from orac_bench.records import Json
 from orac_bench.settings import Settings
 
 PATIENCE_S = 20.0
@@ -44,8 +38,6 @@ IDLE_LOOKED_S = 60.0
 """How often it is asked so where nobody else asks, so that one that hangs is noticed; it logs each call."""
 LOOK_S = 5.0
 """The longest silence when Ollama is asked what it has in memory: one that hangs must not hold up a page."""
-MOST_CALLS = 8
-"""Calls that may be asked of Ollama at once: it answers one after the other, and each holds a thread."""
 GRACE_S = 3.0
 """How long what is asked of Ollama may go on when the service is told to end."""
 PAUSES_S = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)
@@ -83,6 +75,7 @@ class Keeper:
         """Of the Ollama that answers, or did last. None before."""
         self.trouble: OracError | None = None
         """Why it is down. None while it is not."""
+        self.calls = Calls(closing)
         self._settings = settings
         self._environ = environ
         self._closing = closing
@@ -91,8 +84,6 @@ class Keeper:
         self._engine: Engine | None = None
         self._port: int | None = None
         self._changed = threading.Condition()
-        self._calls: set[Call] = set()
-        self._places = threading.BoundedSemaphore(MOST_CALLS)
         self._looking = threading.Lock()
         self._looked_s = float("-inf")
         self._in_memory: tuple[Loaded, ...] = ()
@@ -193,41 +184,11 @@ class Keeper:
         return put_back
 
     @contextmanager
-    def place(self) -> Iterator[None]:
-        """One of the few places for calls that use Ollama. Raises OllamaCrowded where all are taken."""
-        if not self._places.acquire(blocking=False):
-            raise OllamaCrowded(f"{MOST_CALLS} calls wait for Ollama already.", next="Try again in a moment.")
-        try:
-            yield
-        finally:
-            self._places.release()
-
-    @contextmanager
     def asking(self, payload: Mapping[str, Json], *, idle_timeout_s: float | None = None) -> Iterator[Call]:
-        """A generate that is ready to be sent, while the `with` block runs; broken off where the service ends.
-
-        Raises as `engine`, and ServiceEnding.
-        """
+        """A generate that is ready to be sent, as `Calls.asking`. Raises as `engine`, and ServiceEnding."""
         idle_s = self._settings.idle_timeout_s if idle_timeout_s is None else idle_timeout_s
-        with Client(self.engine().client.url, idle_timeout_s=idle_s) as client:
-            call = client.prepare(payload)
-        with self._changed:
-            self._calls.add(call)
-        try:
-            if self._closing.is_set():
-                raise ending()
+        with self.calls.asking(self.engine().client.url, payload, idle_timeout_s=idle_s) as call:
             yield call
-        finally:
-            call.abort()
-            with self._changed:
-                self._calls.discard(call)
-
-    def answered(self, sent: Call) -> Generation:
-        """What came back for a call of `asking`. Raises OllamaError, ServiceEnding where the service broke it off."""
-        generation = sent.generation()
-        if generation.failure is not None and self._closing.is_set():
-            raise ending()
-        return told(generation)
 
     def _work(self) -> None:
         failures = 0
@@ -275,7 +236,8 @@ class Keeper:
         asked_s = looked_s = time.monotonic()
         while not self._over.wait(LOOKED_S):
             if self._closing.is_set():
-                self._break_off()
+                if not self._over.wait(GRACE_S):
+                    self.calls.break_off()
             elif server is not None and not server.alive():
                 _LOGGER.warning("Ollama ended, and is started again: %s", " / ".join(server.log_tail(1)))
                 return
@@ -290,23 +252,11 @@ class Keeper:
     def _pause_s(self) -> float:
         return QUIET_LOOKED_S if self._silent else self._idle_looked_s
 
-    def _break_off(self) -> None:
-        """Ends what is still asked when its time is up."""
-        if not self._over.wait(GRACE_S):
-            with self._changed:
-                for call in self._calls:
-                    call.abort()
-
     def _tell(self, state: State, engine: Engine | None, trouble: OracError | None) -> None:
         with self._changed:
             self.state, self._engine, self.trouble = state, engine, trouble
             self.version = engine.version if engine is not None else self.version
             self._changed.notify_all()
-
-
-def ending() -> ServiceEnding:
-    """Why nothing is asked any more."""
-    return ServiceEnding("The service is ending.", next="Try again when it is back.")
 
 
 def _listens(url: str) -> bool:

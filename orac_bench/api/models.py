@@ -154,7 +154,7 @@ def load(
             here.loading = candidate.name
             try:
                 with here.keeper.asking(payload, idle_timeout_s=LOAD_TIMEOUT_S) as call:
-                    here.keeper.answered(call.send())
+                    here.keeper.calls.answered(call.send())
             finally:
                 here.loading = None
         return _change(candidate, "loaded", began, before, client.loaded(), memory, _available_b(here, engine))
@@ -178,7 +178,7 @@ def visit(here: House) -> Iterator[None]:
 
     Raises Busy while somebody measures or is about to, OllamaCrowded.
     """
-    with here.keeper.place(), ExitStack() as stack:
+    with here.keeper.calls.place(), ExitStack() as stack:
 
         def enter() -> None:
             if (soon := here.jobs.soon()) is not None:

@@ -153,7 +153,9 @@ def asked(here: House, prompt: Prompt) -> Iterator[Question]:
             architecture=candidate.architecture,
         )
         with here.keeper.asking(payload) as call:
-            yield Question(candidate=candidate, call=call, answered=here.keeper.answered, wanted=wanted, cold=cold)
+            yield Question(
+                candidate=candidate, call=call, answered=here.keeper.calls.answered, wanted=wanted, cold=cold
+            )
 
 
 def checked(prompt: Prompt, settings: Settings) -> dict[str, Json]:

@@ -21,12 +21,8 @@ from orac_bench.store.rows import case_record, facts_record
 from orac_bench.store.summaries import stored
 from orac_bench.store.tables import (
     METRIC_COLUMNS,
-    AcknowledgementRow,
-    AnnotationRow,
-    BaselineRow,
     CaseRow,
     ConditionsRow,
-    LevelChangeRow,
     MetricRow,
     ModelRow,
     ResultRow,
@@ -118,19 +114,6 @@ _RESULTS = (
     .outerjoin(ConditionsRow, col(ConditionsRow.id) == col(RunRow.conditions_id))
     .where(col(ResultRow.case_id) == _CASE)
     .order_by(col(RunRow.started), col(RunRow.id))
-)
-
-_STATE = sa.select(
-    sa.select(sa.func.count()).select_from(RunRow).scalar_subquery(),
-    sa.select(col(RunRow.uid)).order_by(col(RunRow.started).desc(), col(RunRow.id).desc()).limit(1).scalar_subquery(),
-    sa.select(sa.func.max(col(RunRow.ended))).scalar_subquery(),
-    sa.select(sa.func.max(col(MetricRow.result_id))).scalar_subquery(),
-    *(
-        sa.select(sa.func.count()).select_from(table).scalar_subquery()
-        for table in (LevelChangeRow, BaselineRow, AnnotationRow, AcknowledgementRow)
-    ),
-    sa.select(sa.func.max(col(BaselineRow.at))).scalar_subquery(),
-    sa.select(sa.func.max(col(AcknowledgementRow.at))).scalar_subquery(),
 )
 
 
@@ -263,11 +246,6 @@ def facts(session: Session, hashes: Collection[str]) -> dict[str, Mapping[str, J
     """The facts of conditions by their hash."""
     rows = session.scalars(sa.select(ConditionsRow).where(col(ConditionsRow.hash).in_(hashes)))
     return {row.hash: facts_record(row) for row in rows}
-
-
-def state(session: Session) -> tuple[object, ...]:
-    """Something that is another when a run, a closed result, a change or a mark came or went. Costs next to nothing."""
-    return tuple(session.execute(_STATE).one())
 
 
 def _latest(limit: int) -> sa.Select[int | None]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from orac_bench.records import Case, Json
-from orac_bench.store import history, levels, marks, reading, rollup
+from orac_bench.store import history, levels, marks, reading, rollup, state
 from orac_bench.store.history import CaseLine, Gap, Point, Recent
 from orac_bench.store.levels import Change
 from orac_bench.store.marks import Annotation, Baseline
@@ -112,7 +112,7 @@ class Past(Transactions):
         seen = self._state
         if seen is None or seen[0] != version:
             with self._reading() as session:
-                seen = self._state = version, history.state(session)
+                seen = self._state = version, state.state(session)
         return seen[1]
 
     def measured(
