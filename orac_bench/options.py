@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from orac_bench.arguments import at_least, length_of_time, precision
+from orac_bench.suites.grid import SUITES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,14 +34,16 @@ class Option:
 
 
 _MANY: Mapping[str, object] = {"action": "append", "default": []}
+_USUAL = [name for name, suite in SUITES.items() if not suite.only_when_named]
+_ONLY_WHEN_NAMED = [name for name in SUITES if name not in _USUAL]
 
 OPTIONS: tuple[Option, ...] = (
     Option(
         name="suite",
         metavar="NAME",
         how=_MANY,
-        help="first_token, decode, prompt_length, cold_load; sustained and prompt, only when named",
-        pytest_help="one of first_token, decode, prompt_length, cold_load, sustained, prompt; may be repeated",
+        help=f"{', '.join(_USUAL)}; {' and '.join(_ONLY_WHEN_NAMED)}, only when named",
+        pytest_help=f"one of {', '.join(SUITES)}; may be repeated",
     ),
     Option(
         name="rounds",

@@ -6,6 +6,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from orac_bench.suites.grid import SUITES
+
 Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-][^\x00-\x1f\x7f]*$")]
 """Of a model or a suite: looked for among those that are there."""
 
@@ -68,7 +70,7 @@ class RunBody(BaseModel):
 
     models: list[Name] | None = Field(default=None, max_length=64, description="Names of GET /v1/models; else all.")
     suites: list[Name] | None = Field(
-        default=None, max_length=16, description="first_token, decode, prompt_length, cold_load, sustained; else four."
+        default=None, max_length=16, description=f"Of {', '.join(SUITES)}; else all that need not be named."
     )
     rounds: int | None = Field(default=None, ge=1, le=10_000, description="Counted rounds a case.")
     warmup: int | None = Field(default=None, ge=0, le=1_000, description="Warm-up rounds a case.")
