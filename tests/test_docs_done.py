@@ -177,7 +177,7 @@ def call_of(words: list[str]) -> tuple[str, str, dict[str, str], bytes | None]:
     for word in rest:
         if word == "-H":
             name, _, value = next(rest).partition(": ")
-            headers[name] = value
+            headers[name.title()] = value  # as the service's own caller writes them, so that each is sent once
         elif word in ("-X", "-d"):
             given[word] = next(rest)
         elif word != "-N":
