@@ -47,5 +47,7 @@ if .venv/bin/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 10))'; 
     exit
 fi
 PYTHON=$(sh scripts/python310.sh) sh scripts/venv.sh py310
+echo "== types with the requirements of Python 3.10, whose SQLAlchemy is an older one"
+.venv-py310/bin/mypy --cache-dir=.mypy_cache/py310
 echo "== the tests that drive no Ollama, on $(.venv-py310/bin/python --version) with the requirements of Python 3.10"
 quick .venv-py310/bin/python --ignore=tests/test_api_described.py

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
@@ -248,7 +248,7 @@ def facts(session: Session, hashes: Collection[str]) -> dict[str, Mapping[str, J
     return {row.hash: facts_record(row) for row in rows}
 
 
-def _latest(limit: int) -> sa.Select[int | None]:
+def _latest(limit: int) -> sa.Select[Any]:
     """Ids of the newest results that have a summary, at most `limit`, of the case that the query around it is at."""
     inner = aliased(ResultRow)
     return (

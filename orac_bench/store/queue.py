@@ -98,7 +98,7 @@ def ask_cancel(session: Session, row: RunRow, now: datetime) -> Status:
 def counts(session: Session) -> dict[Status, int]:
     """How many runs there are of each status."""
     found = session.execute(sa.select(col(RunRow.status), sa.func.count()).group_by(col(RunRow.status))).all()
-    return {**dict.fromkeys(Status, 0), **dict(found)}
+    return {**dict.fromkeys(Status, 0), **{row[0]: row[1] for row in found}}
 
 
 def running(session: Session) -> tuple[tuple[str, int | None], ...]:

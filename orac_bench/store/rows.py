@@ -9,7 +9,7 @@ import math
 import struct
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import cast
+from typing import Any, cast
 
 from orac_bench.flags import EXCLUDING, ONLY_TELLING_AT_TIMES, Flag
 from orac_bench.records import CANARY, Case, Conditions, Failure, Json, Result, Round, Run, Summary, Workload
@@ -103,6 +103,7 @@ def round_row(result_id: int, record: Round) -> RoundRow:
     for key, value in record.metrics.items():
         if key not in METRIC_COLUMNS or not math.isfinite(value):
             raise ValueError(f"Round {record.index} has {key} = {value}; a metric is one of the table's, and a number.")
+    metrics: dict[str, Any] = {key: float(value) for key, value in record.metrics.items()}
     return RoundRow(
         result_id=result_id,
         phase=record.phase,
@@ -116,7 +117,7 @@ def round_row(result_id: int, record: Round) -> RoundRow:
         counted=record.counted,
         raw=dict(record.raw),
         block=record.block,
-        **{key: float(value) for key, value in record.metrics.items()},
+        **metrics,
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -250,7 +251,7 @@ def _case_id(session: Session, case: Case) -> int:
         session.add(model)
         session.flush()
     model.name = case.model
-    wanted = {
+    wanted: dict[str, Any] = {
         "suite": case.suite,
         "model_id": model.id,
         "prompt_tokens": case.workload.prompt_tokens,
