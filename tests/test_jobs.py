@@ -336,6 +336,19 @@ def test_a_service_that_ends_interrupts_its_run_and_the_next_one_goes_on_with_it
         service.ends(Status.CANCELLED)
 
 
+def test_a_run_outlives_any_number_of_services_that_end_in_order(service: Service) -> None:
+    # given a run whose one case is not over when the service ends, four times: more often than a run is started in vain
+    for _ in range(4):
+        service.told.clear()
+        with service.jobs() as jobs:
+            if not service.store.counts()[Status.INTERRUPTED]:
+                service.queued(jobs, "slow")
+            service.says("ready")
+        assert service.stands() is Status.INTERRUPTED
+    # then it still has all its starts
+    assert service.store.count_attempt("first") == 1
+
+
 def test_a_service_that_comes_back_ends_the_process_that_outlived_the_one_before(service: Service) -> None:
     service.store.enqueue(queued_run("first"), request={"how": "sound"})
     reading, writing = os.pipe()

@@ -232,6 +232,7 @@ class Jobs:
         with self._starting:
             status = self._store.run(run_id).status
             if self._stopped.is_set() or status not in (Status.QUEUED, Status.INTERRUPTED):
+                self._store.forgive_attempt(run_id)
                 return False
             wish = self._store.request(run_id) or {}
             child = self._child = Child(
@@ -247,6 +248,7 @@ class Jobs:
             self._child = None
         if self._stopped.is_set():
             self._interrupted(run_id)
+            self._store.forgive_attempt(run_id)
             return False
         return self._settled(run_id, ended)
 

@@ -75,6 +75,15 @@ class Queueing(Transactions):
             row.attempts += 1
             return row.attempts
 
+    def forgive_attempt(self, run_id: str) -> None:
+        """Takes the last start back: the service ended in order while it went on, which says nothing about the run.
+
+        Raises UnknownRun.
+        """
+        with self._writing() as session:
+            row = reading.run_row(session, run_id)
+            row.attempts = max(0, row.attempts - 1)
+
     def counts(self) -> dict[Status, int]:
         """How many runs there are of each status, 0 included."""
         with self._reading() as session:
