@@ -113,6 +113,7 @@ def test_a_queued_run_is_measured_in_a_process_of_its_own_which_is_heard(service
     with service.jobs() as jobs:
         service.queued(jobs, "sound")
         service.ends(Status.DONE)
+        eventually(lambda: not jobs.goes_on("first"))  # its process has ended, too
     assert service.kinds() == ["queued", "started", "case", "round", "round", "case", "round", "round", "done"]
     assert [said["index"] for _, said in service.told if said and said["kind"] == "round"] == [0, 1, 0, 1]
     assert (service.folder / "runs" / "first" / "log.txt").read_text() == "orac: it is told to be sound\n"
