@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -64,6 +65,10 @@ def test_wrong_addresses_and_names_are_problems(service: Service, method: str, p
     assert got.problem["detail"]
 
 
+LONG_NUMBER = 400 if hasattr(sys, "set_int_max_str_digits") else 422
+"""A number that is too long to be read at all, or, before Python 3.10.7, to be a prompt."""
+
+
 @pytest.mark.parametrize(
     ("body", "status"),
     [
@@ -76,7 +81,7 @@ def test_wrong_addresses_and_names_are_problems(service: Service, method: str, p
         (b'{"model": "tiny", "prompt": "\xff"}', 400),
         (b"[" * 100_000, 400),
         (b'{"a":' * 100_000, 400),
-        (b'{"model": "tiny", "prompt": ' + b"9" * 10_000 + b"}", 400),
+        (b'{"model": "tiny", "prompt": ' + b"9" * 10_000 + b"}", LONG_NUMBER),
         (b'{"model": "tiny", "prompt": "\\ud800"}', 422),
         (b'{"model": "tiny"}', 422),
         (b'{"model": "tiny", "prompt": ""}', 422),

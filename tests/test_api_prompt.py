@@ -195,18 +195,20 @@ def test_a_load_that_ollama_says_and_does_not_do_is_a_problem(service: Service, 
 
 def test_loads_come_one_after_the_other(service: Service, fake: FakeOllama) -> None:
     routes = {
-        "GET /api/ps": [EMPTY, LOADED],
+        "GET /api/ps": [EMPTY],  # whoever asks, as the service itself does at times
         "POST /api/generate": [stream([final(done_reason="load")], first_s=2.0)],
     }
     fake.play(routes)
     threads = [threading.Thread(target=service.post, args=("/v1/models/tiny/load",)) for _ in range(3)]
     for thread in threads:
         thread.start()
-    eventually(lambda: fake.asked("POST /api/generate"))  # not before: who asks what is loaded gets the first answer
+    eventually(lambda: fake.asked("POST /api/generate"))
+    assert len(fake.asked("POST /api/generate")) == 1
+    fake.play({"GET /api/ps": [LOADED]})
     assert service.get("/v1/models").json["models"][0]["state"] == "loading"
     for thread in threads:
         thread.join()
-    assert len(fake.asked("POST /api/generate")) == 1  # the others found it loaded
+    assert fake.asked("POST /api/generate") == []  # the others found it loaded
 
 
 @pytest.fixture(scope="module")

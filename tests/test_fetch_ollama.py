@@ -61,14 +61,17 @@ def site(release: Path) -> Iterator[str]:
 
 
 def fetched(site: str, target: Path, *words: str, machine: str = "aarch64", jetpack: str = "6.2") -> tuple[int, str]:
-    """Exit status and what stands on stderr."""
+    """Exit status and what stands on stderr. The machine of the tests may be a Jetson, or the image for one."""
+    program = SCRIPT.read_text().replace("/etc/nv_tegra_release", str(target.parent / "no-such"))
     tools = target.parent / "tools"
     tools.mkdir()
     (tools / "zstd").write_text("#!/bin/sh\nexec cat\n")
     (tools / "zstd").chmod(0o755)
     chosen = ["--version", VERSION, "--to", str(target), "--releases", site, "--machine", machine, *words]
     environ: Mapping[str, str] = {"PATH": f"{tools}:{os.environ['PATH']}", "JETSON_JETPACK": jetpack}
-    done = subprocess.run([sys.executable, SCRIPT, *chosen], env=environ, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-", *chosen], input=program, env=environ, capture_output=True, text=True, timeout=60
+    )
     return done.returncode, done.stderr
 
 

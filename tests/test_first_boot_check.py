@@ -64,8 +64,12 @@ def checked(routes: dict[str, list[Reply]], **environ: str) -> tuple[int, dict[s
 
 
 def run(*words: str, ollama_port: int | None = None, **environ: str) -> subprocess.CompletedProcess[str]:
-    """The script with another port than Ollama's (None: a free one): the machine of the tests may have an Ollama."""
+    """The script with another port than Ollama's (None: a free one), and without a release of L4T.
+
+    The machine of the tests may have an Ollama, and may be a Jetson.
+    """
     program = SCRIPT.read_text().replace("OLLAMA_PORT = 11434", f"OLLAMA_PORT = {ollama_port or free_port()}")
+    program = program.replace('Path("/etc/nv_tegra_release")', 'Path("/no-such/nv_tegra_release")')
     return subprocess.run(
         [sys.executable, "-", *words],
         input=program,
