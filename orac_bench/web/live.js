@@ -69,8 +69,10 @@ export function follow(place, id, life, ended, moved = () => {}) {
   let away = false;
   onPulse(({ answers }) => {
     quiet.textContent = answers ? "" : "The service does not answer; what follows is told when it is back.";
-    // a stream that was open when the network went may stay so for ever, with nothing in it
-    if (answers && !finished && (away || source?.readyState === EventSource.CLOSED)) openAgain();
+    if (answers && !finished) {
+      if (source?.readyState === EventSource.CLOSED) openAgain();
+      else if (away) open(); // a stream that was open when the network went may stay so for ever, with nothing in it
+    }
     away = !answers;
   }, life.signal);
   life.onEnd(() => source?.close());

@@ -13,7 +13,8 @@ import { timeline } from "./timeline.js";
 import { interval, workload, written } from "./units.js";
 import { direction, flag, headlines, metric, metricKeys } from "./words.js";
 
-const kept = { run: null, told: null };
+/** The last run that was asked for with all its rounds, as it stood: one that was interrupted may have gone on since. */
+const kept = { as: null, told: null };
 
 /** Shows the rounds of `result` in `place`. `wanted` says which metric and round the address asks for. */
 export async function caseRounds(place, told, result, wanted, life) {
@@ -21,11 +22,10 @@ export async function caseRounds(place, told, result, wanted, life) {
     place,
     life,
     async (signal) => {
-      if (kept.run !== told.run.id || !told.run.ended)
-        Object.assign(kept, {
-          told: await read(`/v1/runs/${encodeURIComponent(told.run.id)}?rounds=true`, { signal }),
-          run: told.run.id,
-        });
+      const { id, status, ended } = told.run;
+      const as = `${id} ${status} ${ended}`;
+      if (kept.as !== as || !ended)
+        Object.assign(kept, { told: await read(`/v1/runs/${encodeURIComponent(id)}?rounds=true`, { signal }), as });
       return kept.told;
     },
     (whole) =>
