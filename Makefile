@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help bench serve test fuzz mutants coverage check performance screenshots container-test lock locks-check
-PYTHON := .venv/bin/python
+VENV := .venv/bin/python
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name text; do \
@@ -11,24 +11,24 @@ help: ## this list
 
 bench: ## measure: ARGS='-k decode --orac-model NAME' chooses; ORAC_MODELS_DIR=FOLDER takes your models
 	@sh scripts/venv.sh runtime
-	@$(PYTHON) scripts/prepare.py
-	@$(PYTHON) -m pytest benchmarks/ $(ARGS)
+	@$(VENV) scripts/prepare.py
+	@$(VENV) -m pytest benchmarks/ $(ARGS)
 
 serve: ## the service and its dashboard on http://127.0.0.1:8000, until Ctrl-C
 	@sh scripts/venv.sh runtime
-	@$(PYTHON) scripts/prepare.py
-	@$(PYTHON) -m orac_bench.cli serve
+	@$(VENV) scripts/prepare.py
+	@$(VENV) -m orac_bench.cli serve
 
 test: ## the whole test suite with what it needs, on this Python and with Python 3.10's requirements
 	@sh scripts/test.sh
 
 fuzz: ## thousands of calls to every address of the service, each answer held against its description
 	@sh scripts/venv.sh dev
-	@FUZZ_EXAMPLES=500 $(PYTHON) -m pytest tests/test_api_described.py
+	@FUZZ_EXAMPLES=500 $(VENV) -m pytest tests/test_api_described.py
 
 mutants: ## small mistakes put into the pure files, one at a time: which no test notices; FILES='units.py' chooses
 	@sh scripts/venv.sh dev
-	@$(PYTHON) -m tests.mutation $(FILES)
+	@$(VENV) -m tests.mutation $(FILES)
 
 coverage: ## which branches no test takes, every process that tests start counted; ARGS='tests/test_x.py' chooses
 	@sh scripts/venv.sh dev
@@ -40,13 +40,13 @@ check: ## format, lint, types
 
 performance: ## every number that ORAC promises about itself, measured here, beside its goal
 	@sh scripts/venv.sh dev
-	@$(PYTHON) scripts/prepare.py
-	@$(PYTHON) -m pytest tests/performance -s --numbers docs/numbers.md $(ARGS)
+	@$(VENV) scripts/prepare.py
+	@$(VENV) -m pytest tests/performance -s --numbers docs/numbers.md $(ARGS)
 	@$(if $(ARGS),,sh scripts/container_test.sh numbers)
 
 screenshots: ## the pictures of the dashboard in docs/pictures, from a made-up store (needs chromium)
 	@sh scripts/venv.sh dev
-	@$(PYTHON) -m tests.browser.screenshots docs/pictures $(ARGS)
+	@$(VENV) -m tests.browser.screenshots docs/pictures $(ARGS)
 
 container-test: ## the container, built and run on a stand-in for the board (root; ARGS=--with-tests: make test in it)
 	@sh scripts/container_test.sh $(ARGS)
@@ -56,4 +56,4 @@ lock: ## pin the newest requirements with their hashes (needs uv)
 
 locks-check: ## ask the index whether each pinned requirement has a wheel for every machine promised
 	@sh scripts/venv.sh dev
-	@$(PYTHON) scripts/check_wheels.py
+	@$(VENV) scripts/check_wheels.py
