@@ -9,10 +9,14 @@ set -eu
 cd "$(dirname "$0")/.."
 cache=${ORAC_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/orac-bench}
 
+# A test that stands still for ten minutes ends its process with every thread's stack, instead of holding all up for ever.
+still="-o faulthandler_timeout=600 -o faulthandler_exit_on_timeout=true"
+
 quick() { # with a Python: the tests that drive no Ollama, each file's in one process of two
     python=$1
     shift
-    "$python" -m pytest tests "$@" --ignore=tests/performance --ignore=tests/container -m "not real" \
+    # shellcheck disable=SC2086 # the options of $still are words
+    "$python" -m pytest tests $still "$@" --ignore=tests/performance --ignore=tests/container -m "not real" \
         --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 }
 
@@ -34,7 +38,8 @@ if [ -z "${ORAC_TEST_OLLAMA_NEWER:-}" ]; then
     .venv/bin/python scripts/build_ollama.py --version 0.20.7 --headers "$cache/headers" --to "$ORAC_TEST_OLLAMA_NEWER"
 fi
 echo "== those that drive a real one, one at a time, as it wants both cores"
-.venv/bin/python -m pytest tests --ignore=tests/performance --ignore=tests/container -m real
+# shellcheck disable=SC2086
+.venv/bin/python -m pytest tests $still --ignore=tests/performance --ignore=tests/container -m real
 
 echo "== every branch of stats/ is taken by its tests"
 .venv/bin/python -m coverage run --branch --source=orac_bench/stats --data-file=.venv/coverage -m pytest -q \

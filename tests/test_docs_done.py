@@ -132,10 +132,13 @@ def served() -> int:
     """The exit status of `orac serve`, told to end once it listens."""
     command = [sys.executable, "-m", "orac_bench.cli", "serve", "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
-        assert process.stdout is not None
-        assert json.loads(process.stdout.readline())["url"].startswith("http://127.0.0.1:")
-        process.send_signal(signal.SIGTERM)
-        return process.wait(timeout=60)
+        try:
+            assert process.stdout is not None
+            assert json.loads(process.stdout.readline())["url"].startswith("http://127.0.0.1:")
+            process.send_signal(signal.SIGTERM)
+            return process.wait(timeout=60)
+        finally:
+            process.kill()
 
 
 # The service's calls.

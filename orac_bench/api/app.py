@@ -8,6 +8,7 @@ another server brings its own. What must never live here: what a call does (one 
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -114,9 +115,10 @@ def _told_to_end(end: Callable[[], None]) -> Iterator[None]:
         yield
         return
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    loop = asyncio.get_running_loop()
 
     def told(number: int, frame: FrameType | None) -> None:
-        end()
+        loop.call_soon_threadsafe(end)  # not here: what the signal struck may hold a lock that `end` takes
         handler = before[signal.Signals(number)]
         if callable(handler):
             handler(number, frame)

@@ -9,14 +9,17 @@ import logging
 import os
 import signal
 import socket
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from orac_bench.errors import MissingPrerequisite
 from orac_bench.ollama.listener import listener
 from orac_bench.settings import Settings
+
+if TYPE_CHECKING:
+    import uvicorn
 
 GRACE_S = 5
 """How long calls in flight may go on after SIGTERM."""
@@ -25,7 +28,7 @@ BACKLOG = 128
 
 def serve(settings: Settings, arguments: argparse.Namespace) -> int:
     """Serves until SIGTERM (status 0) or Ctrl-C. Raises OracError where the port, the home or the store is taken."""
-    with _ending(), _listening(settings) as listening:
+    with _ending() as ending, _listening(settings) as listening:
         import uvicorn
 
         from orac_bench.api.app import app_of
@@ -50,8 +53,13 @@ def serve(settings: Settings, arguments: argparse.Namespace) -> int:
                 h11_max_incomplete_event_size=HEADERS_B,
                 timeout_graceful_shutdown=GRACE_S,
             )
-            _tell(settings, as_json=arguments.json)
-            uvicorn.Server(config).run(sockets=[listening])
+            server = uvicorn.Server(config)
+            ending.of(server)
+            if not server.should_exit:
+                _tell(settings, as_json=arguments.json)
+                server.run(sockets=[listening])
+    if ending.number == signal.SIGINT:
+        raise KeyboardInterrupt
     return 0
 
 
@@ -100,16 +108,38 @@ def _not_bound(settings: Settings, error: OSError) -> MissingPrerequisite:
     )
 
 
+class _Ending:
+    """By which signal the service is told to end, from its first moment to its last.
+
+    It only notes the signal. What is raised by a handler can strike while the main thread holds a lock, such as that of
+    the log, which the threads need that the house waits for when it closes.
+    """
+
+    number: int | None = None
+    """The first signal. None before one came."""
+    _server: uvicorn.Server | None = None
+
+    def note(self, number: int, _frame: FrameType | None) -> None:
+        """The handler. Later signals change nothing: the end has begun."""
+        if self.number is None:
+            self.number = number
+        if self._server is not None:
+            self._server.should_exit = True
+
+    def of(self, server: uvicorn.Server) -> None:
+        """From here on it ends `server`, which has own handlers while it runs; a signal before that does so, too."""
+        self._server = server
+        server.should_exit = self.number is not None
+
+
 @contextmanager
-def _ending() -> Iterator[None]:
-    """Makes SIGTERM an orderly end with exit status 0, once; the server handles it while it runs."""
-
-    def end(_number: int, _frame: FrameType | None) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        sys.exit(0)
-
-    before = signal.signal(signal.SIGTERM, end)
+def _ending() -> Iterator[_Ending]:
+    """Has SIGTERM and SIGINT noted; a SIGINT that is ignored, as in the background of a shell, stays so."""
+    ending = _Ending()
+    noted = [number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, ending.note) for number in noted}
     try:
-        yield
+        yield ending
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
