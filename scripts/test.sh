@@ -17,7 +17,7 @@ quick() { # with a Python: the tests that drive no Ollama, each file's in one pr
     shift
     # shellcheck disable=SC2086 # the options of $still are words
     "$python" -m pytest tests $still "$@" --ignore=tests/performance --ignore=tests/container -m "not real" \
-        --numprocesses=2 --dist=loadfile --no-loadscope-reorder
+        --numprocesses=2 --max-worker-restart=0 --dist=loadfile --no-loadscope-reorder
 }
 
 sh scripts/venv.sh dev
