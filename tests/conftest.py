@@ -16,12 +16,23 @@ from tests.shuffle import shuffled
 NEWER = "0.20.7"
 _SCRUBBED = ("ORAC_", "OLLAMA_", "PYTEST_XDIST_")
 """The last so that a `pytest benchmarks/` that a test starts does not take itself for one of several workers."""
+_OURS = ("schemathesis", "hypothesispytest", "xdist", "anyio")
+"""Plugins of these tests that nobody has who measures; a `pytest benchmarks/` would load them for 2 s each time."""
 
 
 @pytest.fixture(scope="session", autouse=True)
 def caller_environ() -> Mapping[str, str]:
     """The environment that the tests were started with, before any of them has a clean one."""
     return dict(os.environ)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def lean_benchmarks(caller_environ: Mapping[str, str]) -> Iterator[None]:
+    """Every `pytest benchmarks/` that a test or its service starts has the plugins of a user."""
+    without = [f"-p no:{plugin}" for plugin in _OURS]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTEST_ADDOPTS", " ".join([caller_environ.get("PYTEST_ADDOPTS", ""), *without]).strip())
+        yield
 
 
 @pytest.fixture(scope="session")
