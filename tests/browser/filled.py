@@ -53,14 +53,14 @@ def fill(path: Path, *, runs: int = RUNS, now: datetime | None = None) -> str:
     url = f"sqlite:///{path}"
     open_store(url, write=True).close()
     db = sqlite3.connect(path)
-    db.executescript("PRAGMA synchronous = OFF; PRAGMA foreign_keys = OFF; PRAGMA temp_store = MEMORY")
+    db.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA foreign_keys = OFF")
     with db:
         _frame(db, runs, now)
     noise = numpy.random.default_rng(20261122)
     for number in range(runs):
         with db:
             _measure(db, number, now, noise)
-    db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    db.execute("PRAGMA journal_mode = WAL")
     db.close()
     with open_store(url, write=True) as store:
         for number in (0, 10, 450, 600, 800, runs - 1):
