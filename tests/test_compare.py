@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import tracemalloc
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from orac_bench.stats.compare import compare_pairs, compare_samples
+from orac_bench.stats.compare import _needed, compare_pairs, compare_samples
 from orac_bench.stats.holm import adjusted, judged_together
 from orac_bench.verdicts import Comparison, Note, Verdict
 
@@ -54,7 +55,47 @@ def test_what_is_longer_is_faster_where_more_is_better() -> None:
 def test_a_change_below_the_minimum_effect_is_no_change_however_sure() -> None:
     one = compare_pairs([block(1.01)] * 10)
     assert figures(one) == (Verdict.SAME, 1.01, 1.01, 1.01, 10, None, ())
+    assert compare_pairs([block(0.99)] * 10).verdict is Verdict.SAME
     assert compare_pairs([block(1.01)] * 10, minimum_effect_ratio=0.005).verdict is Verdict.SLOWER
+
+
+def test_an_interval_that_ends_at_no_change_decides_nothing() -> None:
+    for change in (1.1, 1 / 1.1):
+        found = compare_pairs([block(1.0), *[block(change)] * 5])
+        assert (found.verdict, 1.0 in (found.ci_low, found.ci_high)) == (Verdict.INCONCLUSIVE, True)
+
+
+def test_without_a_minimum_effect_only_what_is_equal_is_the_same() -> None:
+    assert compare_pairs([block(1.0)] * 6, minimum_effect_ratio=0.0).verdict is Verdict.SAME
+    assert compare_pairs([block(1.001)] * 6, minimum_effect_ratio=0.0).verdict is Verdict.SLOWER
+
+
+@pytest.mark.parametrize(
+    ("point", "half", "needed"),
+    [
+        (0.0, 0.0204, 1),  # 10 x 1.02^2 = 10.4 blocks hold it within 2 %
+        (0.0, 0.2009, 1000),  # 10 x 10.045^2 = 1009.0
+        (0.0, 0.20105, None),  # 1010.5
+        (0.05, 0.06, 5),  # off 1: 10 x 1.2^2 = 14.4
+        (0.02, 0.001, None),  # as large as the minimum effect
+    ],
+)
+def test_so_many_blocks_more_would_decide(point: float, half: float, needed: int | None) -> None:
+    assert _needed(10, point, half, 0.02) == needed
+
+
+def test_a_night_of_rounds_is_compared_in_little_memory() -> None:
+    draw = random.Random(20261129)
+    base, candidate = ([level * draw.lognormvariate(0, 0.05) for _ in range(2500)] for level in (1.0, 1.05))
+    tracemalloc.start()
+    try:
+        found = compare_samples(base, candidate)
+        _, peak_b = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (found.verdict, found.n) == (Verdict.SLOWER, 2500)
+    assert found.ratio == pytest.approx(1.05, rel=0.005)
+    assert peak_b < 100e6  # all 2500 x 2500 pairs take 250 MB
 
 
 def test_the_board_may_do_what_it_likes_from_block_to_block() -> None:
@@ -127,6 +168,7 @@ def test_samples_that_cannot_be_compared_say_why(
 ) -> None:
     found = compare_samples(base, candidate)
     assert (found.verdict, found.ci_low, found.notes) == (Verdict.INCONCLUSIVE, None, notes)
+    assert found.n == min(len(base), len(candidate))
 
 
 @pytest.mark.parametrize("few", [1, 2, 3])
@@ -149,6 +191,8 @@ def test_a_value_that_is_none_is_refused(odd: float) -> None:
 def test_a_direction_and_an_effect_that_are_none_are_refused() -> None:
     with pytest.raises(ValueError, match="say 'lower' or 'higher'"):
         compare_pairs([block(1.0)], better="up")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="say 'lower' or 'higher'"):
+        compare_samples([1.0] * 4, [1.0] * 4, better="up")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"0.02 for 2 %"):
         compare_pairs([block(1.0)], minimum_effect_ratio=-0.02)
 

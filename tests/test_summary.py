@@ -12,7 +12,7 @@ from scipy import stats
 
 from orac_bench.records import Summary
 from orac_bench.stats.series import strangers
-from orac_bench.stats.summary import TAIL_FLOORS, notes, summarise
+from orac_bench.stats.summary import METHOD_VERSION, TAIL_FLOORS, notes, summarise
 from orac_bench.verdicts import Note
 
 
@@ -45,7 +45,7 @@ def test_five_rounds_have_no_interval_and_six_have_their_range() -> None:
 
 def test_the_interval_is_that_of_scipy_for_every_number_of_independent_rounds() -> None:
     draw = random.Random(20261122)
-    for n in [*range(1, 80), 100, 367, 368, 1000]:
+    for n in [*range(1, 80), 100, 367, 368, 1000, 1024, 3000]:  # 2^1024 is no float any more
         values = [draw.lognormvariate(0, 0.3) for _ in range(n)]
         while (summarise(values).lag1 or 0) > 0:
             draw.shuffle(values)
@@ -171,6 +171,46 @@ def test_a_floor_is_the_fewest_rounds_whose_interval_scipy_can_bound(share: floa
         return not (math.isnan(interval.low) or math.isnan(interval.high))
 
     assert (bounded(floor - 1), bounded(floor)) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("drift", "told"),
+    [(0.20, False), (0.205, True), (-0.205, True)],
+)
+def test_a_trend_is_told_from_where_chance_does_not_make_it(drift: float, told: bool) -> None:
+    # of 20 rounds whose quartiles lie 0.1349 apart, a spread of 10 %: what the trend leaves of it is
+    # sqrt(0.01 - 0.2^2 / 12) = 8.16 %, and chance reaches 2.6 x (1 + 5 / 20) x 8.16 % x sqrt(12 / 20) = 20.5 %;
+    # at 0.205 it is 8.06 % and 20.3 %
+    assert notes(spread_by(drift, quartiles=0.1349)) == ((Note.DRIFT,) if told else ())
+
+
+def test_a_trend_of_three_percent_is_none_and_one_above_is_however_small_the_spread() -> None:
+    assert notes(spread_by(0.03, quartiles=0.0)) == ()
+    assert notes(spread_by(0.0301, quartiles=0.0)) == (Note.DRIFT,)
+
+
+def spread_by(drift: float, *, quartiles: float) -> Summary:
+    """Of 20 rounds around 1 whose neighbours are not alike."""
+    low, high = 1 - quartiles / 2, 1 + quartiles / 2
+    return Summary(
+        n=20,
+        median=1.0,
+        minimum=0.5,
+        maximum=1.5,
+        ci_low=0.9,
+        ci_high=1.1,
+        q25=low,
+        q75=high,
+        drift_ratio=drift,
+        lag1=-0.1,
+    )
+
+
+def test_the_version_of_the_method_is_another_where_these_figures_are() -> None:
+    rounds = [1.3, 1.2, 1.3, 1.3, 1.3, 1.4, 1.3, 1.2, 1.0, 1.3, 1.5, 1.1]
+    found = summarise(rounds)
+    figures = (found.median, found.ci_low, found.ci_high, found.q25, found.q75, found.drift_ratio)
+    assert (METHOD_VERSION, *figures) == (2, 1.3, 1.2, 1.3, 1.2, 1.3, 0.0)
 
 
 def test_no_rounds_have_no_summary() -> None:

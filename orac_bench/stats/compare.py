@@ -23,7 +23,7 @@ from statistics import median
 from typing import Literal
 
 from orac_bench.stats.ranks import Shift, rank_sum_shift, signed_rank_shift
-from orac_bench.stats.series import SURE_LAG1, alpha, eased, likeness
+from orac_bench.stats.series import SURE_LAG1, alpha, eased, folded, likeness
 from orac_bench.stats.summary import notes, summarise
 from orac_bench.verdicts import Comparison, Note, Verdict
 
@@ -36,6 +36,8 @@ FEWEST_SAMPLES = 4
 an interval of one round beside 40, and yet nobody knows how much that one is off."""
 MOST_NEEDED = 1000
 """More blocks than this are not asked for; the answer is then that it cannot be told."""
+MOST_SAMPLES = 1000
+"""Of more rounds a side, medians of neighbours are compared: all pairs of 10,000 and 10,000 do not fit into a board."""
 LOG_DIGITS = 12
 """Logarithms are equal to so many digits, so that a change of units makes no new ones."""
 
@@ -86,7 +88,7 @@ def compare_samples(
         return _inconclusive(0, (Note.NOT_INTERLEAVED, Note.NOTHING))
     if min(*base, *candidate) <= 0:
         return _inconclusive(n, (Note.NOT_INTERLEAVED, Note.NOT_POSITIVE))
-    logs = [[round(math.log(value), LOG_DIGITS) for value in side] for side in (base, candidate)]
+    logs = [_logarithms(base), _logarithms(candidate)]
     told, drift, alike = [Note.NOT_INTERLEAVED], 0.0, 0.0
     for summary in map(summarise, (base, candidate)):
         alike = max(alike, likeness(summary.n, summary.lag1, limit=SURE_LAG1))
@@ -136,6 +138,11 @@ def _needed(n: int, point: float, half: float, edge: float) -> int | None:
     if half > room * math.sqrt((MOST_NEEDED + n) / n):
         return None
     return max(math.ceil(n * (half / room) ** 2) - n, 1)
+
+
+def _logarithms(side: Sequence[float]) -> list[float]:
+    """Of each of `side`, or of at most MOST_SAMPLES medians of neighbours."""
+    return [round(math.log(value), LOG_DIGITS) for _, value in folded(side, MOST_SAMPLES)]
 
 
 def _log_ratios(base: Sequence[float], candidate: Sequence[float]) -> list[float]:

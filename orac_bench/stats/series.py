@@ -35,7 +35,7 @@ def slope(values: Sequence[float]) -> float:
 
     Source: Theil-Sen, the median of the slopes of all pairs.
     """
-    points = _folded(values)
+    points = folded(values)
     return median((late - early) / (after - before) for (before, early), (after, late) in combinations(points, 2))
 
 
@@ -105,8 +105,8 @@ def strangers(values: Sequence[float]) -> tuple[int, ...]:
     return tuple(index for index, value in enumerate(values) if abs(value - middle) > STRANGE_MADS * deviation)
 
 
-def _folded(values: Sequence[float]) -> list[tuple[float, float]]:
-    """(place, value) of each value, or of at most MOST_POINTS medians of neighbours."""
-    each = math.ceil(len(values) / MOST_POINTS)
+def folded(values: Sequence[float], most: int = MOST_POINTS) -> list[tuple[float, float]]:
+    """(place, value) of each value, or of at most `most` medians of neighbours."""
+    each = math.ceil(len(values) / most)
     parts = [range(begin, min(begin + each, len(values))) for begin in range(0, len(values), each)]
     return [(fmean(part), median(values[index] for index in part)) for part in parts]

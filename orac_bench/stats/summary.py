@@ -131,8 +131,10 @@ def _interval(ordered: Sequence[float], alpha: float) -> tuple[float | None, flo
     n = len(ordered)
     if n < FEWEST:
         return None, None
+    share, parts = alpha.as_integer_ratio()
+    most = share * 2**n // parts  # whole numbers, as 2^1024 is no float any more
     term, tail, k = 1, 1, 0
-    while 2 * tail <= alpha * 2**n:
+    while 2 * tail <= most:
         k += 1
         term = term * (n - k + 1) // k
         tail += term
