@@ -233,6 +233,7 @@ def test_what_an_idle_service_costs(promise, sample, tmp_path):
             ready.append(service.ready_s)
     with served(tmp_path / "0", sample) as service:
         (model,) = [entry["name"] for entry in service.get("/v1/models")["models"]]
+        time.sleep(10)  # what is done once after a start, such as reading the models' heads
         before_b = service.memory_b()
         since, spent = time.perf_counter(), service.processor_s()
         time.sleep(30)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import statistics
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -90,9 +91,12 @@ def test_each_round_of_cold_load_begins_with_the_model_verified_unloaded(whole: 
 
 
 def test_a_thinking_model_has_a_first_token_before_its_first_answer(whole: Whole) -> None:
-    for model, suite, one in whole.rounds():
-        thinks = model.startswith("qwen3")
-        assert (one["metrics"]["ttft_s"] < one["metrics"]["ttfa_s"]) == thinks, (model, suite)
+    apart_s: dict[str, list[float]] = {}
+    for model, _, one in whole.rounds():
+        apart_s.setdefault(model, []).append(one["metrics"]["ttfa_s"] - one["metrics"]["ttft_s"])
+    for model, found in apart_s.items():
+        assert min(found) >= 0.0, model  # on a busy machine both may come in one piece
+        assert (statistics.median(found) > 0.0) == model.startswith("qwen3"), (model, found)
 
 
 def test_no_prompt_begins_like_the_one_before_it(whole: Whole) -> None:

@@ -97,7 +97,7 @@ def test_blocks_mix_the_cases_and_are_one_result_each(machine: Machine) -> None:
 @pytest.mark.parametrize(
     ("words", "stopped", "text"),
     [
-        (("--precision=50%", "--time-limit=90s"), "precision", "which is within the 50.0 % asked for"),
+        (("--precision=50%", "--time-limit=100s"), "precision", "which is within the 50.0 % asked for"),
         (("--precision=0.001%", "--time-limit=2s"), "time", "the time limit of 2 s was reached"),
     ],
 )
