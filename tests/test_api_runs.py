@@ -27,20 +27,26 @@ QUIET = {"ORAC_OLLAMA_BIN": "/nowhere/ollama", "ORAC_MAX_QUEUED": "4"}
 
 
 @pytest.fixture(scope="module")
-def service(tiny_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def shell() -> Iterator[int]:
+    """The process of a shell that measures."""
+    command = [sys.executable, "-c", "input()  # a shell in which orac measures"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
+        yield process.pid
+        process.communicate(b"\n")
+
+
+@pytest.fixture(scope="module")
+def service(shell: int, tiny_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A service whose machine is measuring all the time, so that what is queued stays so."""
     folder = tmp_path_factory.mktemp("runs")
     lock = folder / "home" / "measure.lock"
-    command = [sys.executable, "-c", "input()  # a shell in which orac measures"]
     with (
-        subprocess.Popen(command, stdin=subprocess.PIPE) as shell,
         measuring_alone(lock, what="a colleague's run", waiting=None) as turn,
         running_service(folder, models=tiny_models, **QUIET) as started,
     ):
         turn.tell(run="shell", cases_done=1, cases=4, likely_over=datetime(2026, 11, 22, 13, 0, tzinfo=timezone.utc))
-        fill(started, shell.pid)
+        fill(started, shell)
         yield started
-        shell.communicate(b"\n")
 
 
 def fill(service: Service, shell: int) -> None:
@@ -279,7 +285,9 @@ def test_events_are_resumed_where_a_follower_stopped(service: Service) -> None:
     assert service.get("/v1/runs/nobody/events").problem["status"] == 404
 
 
-def test_who_comes_with_a_number_that_the_run_has_not_reached_is_told_all_and_holds_up_nobody(service: Service) -> None:
+def test_who_comes_with_a_number_that_the_run_has_not_reached_is_told_all_and_holds_up_nobody(
+    service: Service, shell: int
+) -> None:
     early: list[str] = []
     later: list[str] = []
 
@@ -291,7 +299,7 @@ def test_who_comes_with_a_number_that_the_run_has_not_reached_is_told_all_and_ho
     eventually(lambda: early == ["1"])
     threading.Thread(target=follow, args=(later, "0"), daemon=True).start()
     with open_store(service.database, write=True) as store:
-        store.update_run("shell", status=Status.RUNNING, cases=4)
+        store.update_run("shell", status=Status.RUNNING, pid=shell, cases=4)
     eventually(lambda: early == later == ["1", "2"])
 
 
