@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import uvicorn
 
+from orac_bench.api.app import _told_to_end
 from orac_bench.commands.serve import _ending
 from tests.service import free_port
 from tests.waiting import eventually
@@ -51,46 +55,63 @@ def test_an_interrupt_that_is_ignored_stays_ignored() -> None:
         signal.signal(signal.SIGINT, before)
 
 
+def test_the_app_ends_what_it_holds_in_the_loop_and_not_where_the_signal_strikes() -> None:
+    ended: list[str] = []
+
+    async def told() -> tuple[list[str], list[str]]:
+        with _told_to_end(lambda: ended.append("house")):
+            os.kill(os.getpid(), signal.SIGTERM)
+            at_once = [*ended]
+            await asyncio.sleep(0)
+        return at_once, [*ended]
+
+    before = signal.signal(signal.SIGTERM, lambda *_: ended.append("server"))
+    try:
+        assert asyncio.run(told()) == (["server"], ["server", "house"])
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
 def test_told_to_end_while_it_begins_it_ends_in_order_and_says_nothing_of_listening(
     tmp_path: Path, number: signal.Signals, status: int
 ) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-m", "orac_bench.cli", "serve", "--json"],
-        env={**os.environ, **own(tmp_path)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        try:
-            eventually(lambda: catches(process.pid, signal.SIGTERM))
-            process.send_signal(number)
-            said, log = process.communicate(timeout=60)
-        finally:
-            process.kill()
+    with serving(tmp_path) as process:
+        eventually(lambda: catches(process.pid, signal.SIGTERM))
+        process.send_signal(number)
+        said, log = process.communicate(timeout=60)
     assert (process.returncode, said) == (status, ""), log
     assert "Traceback" not in log
     assert (tmp_path / "home/service.lock").read_text() == ""
 
 
-def test_told_to_end_as_soon_as_it_says_that_it_listens_it_ends(tmp_path: Path) -> None:
-    for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGINT):
-        with subprocess.Popen(
-            [sys.executable, "-m", "orac_bench.cli", "serve", "--json"],
-            env={**os.environ, **own(tmp_path)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as process:
-            try:
-                assert process.stdout is not None
-                assert json.loads(process.stdout.readline())["pid"] == process.pid
-                process.send_signal(number)
-                _, log = process.communicate(timeout=60)
-            finally:
-                process.kill()
-        assert process.returncode == (0 if number == signal.SIGTERM else 130), log
-        assert "Exception ignored" not in log
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+def test_told_to_end_as_soon_as_it_says_that_it_listens_it_ends(
+    tmp_path: Path, number: signal.Signals, status: int
+) -> None:
+    with serving(tmp_path) as process:
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline())["pid"] == process.pid
+        process.send_signal(number)
+        _, log = process.communicate(timeout=60)
+    assert process.returncode == status, log
+    assert "Exception ignored" not in log
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """A service that has just been started; it is killed where it has not ended."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "orac_bench.cli", "serve", "--json"],
+        env={**os.environ, **own(folder)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def own(folder: Path) -> dict[str, str]:
