@@ -1,6 +1,7 @@
 // Calls of the service. What it refuses is a Problem; where it does not answer, Unreachable.
 
 const TOKEN = "orac.token";
+const PATIENCE_MS = 30_000;
 const UNTOLD = "Try again. Where it stays so, the service's log tells more, and loading this page anew may help.";
 
 /** What the service said went wrong: `detail`, and `next`, what to do about it. */
@@ -21,14 +22,20 @@ export class Unreachable extends Error {
   }
 }
 
-/** The JSON that GET `path` answers. */
-export async function read(path, { signal } = {}) {
-  return decoded(path, await answered(path, { signal }));
+/**
+ * The JSON that GET `path` answers. Whoever waits too long is told that the service does not answer: where the network is
+ * gone, what is asked comes back never, and keeps one of the six connections that a browser has for all.
+ */
+export async function read(path, { signal, patience = PATIENCE_MS } = {}) {
+  return decoded(path, await answered(path, { signal: patient(signal, patience) }));
 }
 
-/** The text that GET `path` answers. */
-export async function readText(path, { signal } = {}) {
-  return (await answered(path, { signal })).text();
+/** The text that GET `path` answers, no longer waited for than `read` does. */
+export async function readText(path, { signal, patience = PATIENCE_MS } = {}) {
+  const response = await answered(path, { signal: patient(signal, patience) });
+  return response.text().catch((error) => {
+    throw error.name === "AbortError" ? error : new Unreachable();
+  });
 }
 
 /** Changes something; the answer's JSON, null where it has none. Asks for the token where one is needed, unless not to. */
@@ -59,6 +66,12 @@ export async function send(method, path, body = null, { signal, ask = true } = {
   }
 }
 
+/** A signal at the end of `patience` in ms, or at that of `signal`. */
+function patient(signal, patience) {
+  const late = AbortSignal.timeout(patience);
+  return signal ? AbortSignal.any([signal, late]) : late;
+}
+
 /** The answer to what begin.js has asked already, once; null where it has not. */
 function begun(path) {
   const found = window.begun?.get(path) ?? null;
@@ -83,7 +96,7 @@ async function answered(path, options) {
   try {
     response = (await begun(path)) ?? (await fetch(path, options));
   } catch (error) {
-    throw options.signal?.aborted ? error : new Unreachable();
+    throw error.name === "AbortError" ? error : new Unreachable();
   }
   if (response.ok) return response;
   let told = { next: UNTOLD };

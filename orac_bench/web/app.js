@@ -1,7 +1,7 @@
 // The page's frame: which view the address asks for, one at a time, each ended before the next begins.
 
 import { parsed } from "./address.js";
-import { Unreachable } from "./api.js";
+import { Problem, readText, Unreachable } from "./api.js";
 import { showAppearance } from "./appearance.js";
 import { showBanner } from "./banner.js";
 import { life } from "./life.js";
@@ -10,18 +10,20 @@ import { pulse, startPulse } from "./pulse.js";
 import { loadWords } from "./words.js";
 
 const VIEWS = {
-  overview: { title: "Overview", load: () => import("./overview.js") },
-  models: { title: "Models", load: () => import("./models.js") },
-  benchmark: { title: "Benchmark", load: () => import("./benchmark.js") },
-  case: { title: "History", load: () => import("./history.js"), under: "overview" },
-  runs: { title: "Runs", load: () => import("./runs.js") },
-  run: { title: "Run", load: () => import("./run.js"), under: "runs" },
-  compare: { title: "Compare", load: () => import("./compare.js") },
+  overview: { title: "Overview", file: "./overview.js" },
+  models: { title: "Models", file: "./models.js" },
+  benchmark: { title: "Benchmark", file: "./benchmark.js" },
+  case: { title: "History", file: "./history.js", under: "overview" },
+  runs: { title: "Runs", file: "./runs.js" },
+  run: { title: "Run", file: "./run.js", under: "runs" },
+  compare: { title: "Compare", file: "./compare.js" },
 };
 
 const IDLE_MS = 3000;
+const PATIENCE_MS = 8000;
 
 const main = document.getElementById("main");
+const reachedOnce = new Set();
 let present = null;
 
 showAppearance(document.getElementById("appearance"));
@@ -56,7 +58,7 @@ async function show({ moved }) {
   await loaded(
     place,
     own,
-    () => Promise.all([moduleOf(view), loadWords()]),
+    (signal) => Promise.all([moduleOf(view, signal), loadWords()]),
     ([module]) => {
       const inner = document.createElement("div");
       module.show(inner, where, own);
@@ -66,11 +68,12 @@ async function show({ moved }) {
 }
 
 /** The view's module. One that could not be fetched is never asked for again by a browser: then the page begins anew. */
-async function moduleOf(view) {
+async function moduleOf({ file }, signal) {
   try {
-    return await view.load();
+    if (pulse.answers !== null) await reached(file, signal); // before that, the page itself is on its way
+    return await import(file);
   } catch (error) {
-    if (!(error instanceof TypeError)) throw error;
+    if (!(error instanceof TypeError || error instanceof Problem)) throw error;
     if (pulse.answers) location.reload();
     throw new Unreachable();
   }
@@ -78,6 +81,23 @@ async function moduleOf(view) {
 
 /** Fetches all views while nothing else is done, so that they are there when the service is not; then what draws. */
 async function fetchViews() {
-  await Promise.allSettled([...Object.values(VIEWS).map((view) => view.load()), import("./token.js")]);
+  try {
+    for (const file of [...Object.values(VIEWS).map((view) => view.file), "./token.js"]) {
+      await reached(file);
+      await import(file);
+    }
+  } catch {
+    return; // what is missing is fetched when it is wanted
+  }
   if (!pulse.health?.measuring) (await import("./chart.js")).fetchLibrary();
+}
+
+/**
+ * Fetches a module that is imported next, from what the browser keeps. An import cannot be called off: where the network
+ * is gone, some of them would keep every connection that a browser has.
+ */
+async function reached(file, signal) {
+  if (reachedOnce.has(file)) return;
+  await readText(new URL(file, import.meta.url).href, { signal, patience: PATIENCE_MS });
+  reachedOnce.add(file);
 }

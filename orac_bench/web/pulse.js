@@ -33,7 +33,7 @@ export async function beat() {
   if (asking || document.hidden) return;
   asking = true;
   try {
-    pulse.health = await read("/v1/health", { signal: AbortSignal.timeout(PATIENCE_MS) });
+    pulse.health = await read("/v1/health", { patience: PATIENCE_MS });
     pulse.answers = true;
   } catch {
     pulse.answers = false;

@@ -33,10 +33,13 @@ export function show(place, where, life) {
       "Run",
     );
   refresh();
-  onPulse(({ answers, health }) => {
-    const again = answers && health.measuring === shown.id && shown.over;
-    shown.over &&= !again;
-    if (again) refresh();
+  // one that was over goes on; what has just ended is named as measured, too, as long as its process tidies up
+  onPulse(async ({ answers, health }) => {
+    if (!answers || health.measuring !== shown.id || !shown.over) return;
+    shown.over = false;
+    const told = await read(path, { signal: life.signal }).catch(() => null);
+    shown.over = told === null || over(told.run.status);
+    if (!shown.over) refresh();
   }, life.signal);
 }
 

@@ -140,10 +140,10 @@ def guarded(
 
 @pytest.mark.usefixtures("faulty")
 def test_a_service_that_was_killed_is_missed_and_its_run_goes_on_without_doubles(
-    page: Page, tmp_path: Path, tiny_models: Path, ollama_binary: Path, board: Mapping[str, str]
+    page: Page, tmp_path: Path, tiny_models: Path, ollama_binary: Path, board_without_power: Mapping[str, str]
 ) -> None:
     page.add_init_script(KEEPS_WHAT_IS_SAID)
-    with running_service(tmp_path, models=tiny_models, ollama=ollama_binary, **board) as service:
+    with running_service(tmp_path, models=tiny_models, ollama=ollama_binary, **board_without_power) as service:
         service.ready()
         wish = {"models": ["pythia-70m"], "suites": ["first_token"], "rounds": 30, "warmup": 0}
         run = service.post("/v1/runs", wish).json["id"]
@@ -154,7 +154,9 @@ def test_a_service_that_was_killed_is_missed_and_its_run_goes_on_without_doubles
         expect(page.locator("#banner")).to_contain_text("The service does not answer.")
         expect(page.locator("#state")).to_have_text("no answer")
         expect(live).to_contain_text("what follows is told when it is back")
-    with running_service(tmp_path, models=tiny_models, ollama=ollama_binary, port=service.port, **board) as back:
+    with running_service(
+        tmp_path, models=tiny_models, ollama=ollama_binary, port=service.port, **board_without_power
+    ) as back:
         expect(page.locator("#banner")).not_to_contain_text("does not answer")
         expect(page.locator("main h1 + p [data-status=done]")).to_be_visible(timeout=180_000)
         expect(page.get_by_role("region", name="Rounds")).to_contain_text("30 of 30")
@@ -168,10 +170,10 @@ def test_a_service_that_was_killed_is_missed_and_its_run_goes_on_without_doubles
 
 @pytest.mark.usefixtures("faulty")
 def test_a_page_whose_network_is_gone_says_so_and_follows_its_run_again_when_it_is_back(
-    page: Page, tmp_path: Path, tiny_models: Path, ollama_binary: Path, board: Mapping[str, str]
+    page: Page, tmp_path: Path, tiny_models: Path, ollama_binary: Path, board_without_power: Mapping[str, str]
 ) -> None:
     with (
-        running_service(tmp_path, models=tiny_models, ollama=ollama_binary, **board) as service,
+        running_service(tmp_path, models=tiny_models, ollama=ollama_binary, **board_without_power) as service,
         cable_to(service.port) as cable,
     ):
         service.ready()
@@ -190,6 +192,25 @@ def test_a_page_whose_network_is_gone_says_so_and_follows_its_run_again_when_it_
         expect(page.locator("#banner")).not_to_contain_text("does not answer")
         expect(page.locator("main h1 + p [data-status=done]")).to_be_visible()
         expect(page.get_by_role("region", name="Rounds")).to_contain_text("8 of 8")
+
+
+@pytest.mark.usefixtures("faulty")
+def test_a_page_whose_network_goes_before_all_its_views_are_there_comes_back_with_the_one_that_was_wanted(
+    page: Page, filled: Service
+) -> None:
+    with cable_to(filled.port) as cable:
+        page.goto(f"http://127.0.0.1:{cable.port}")
+        settled(page)
+        cable.pull()
+        # given more views that are waited for than a browser has connections to one service
+        for name in ("Models", "Benchmark", "Runs", "Compare", "Models", "Benchmark", "Runs"):
+            page.get_by_role("navigation").get_by_role("link", name=name).click()
+            expect(page.locator("main")).to_contain_text("Loading …")
+        expect(page.locator("#banner")).to_contain_text("The service does not answer.")
+        cable.plug()
+        expect(page.locator("#banner")).not_to_contain_text("does not answer")
+        expect(page.locator("main tbody tr").first).to_be_visible()
+        expect(page).to_have_title(re.compile("^Runs "))
 
 
 KEEPS_WHAT_IS_SAID = """
