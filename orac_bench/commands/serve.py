@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import gc
 import json
 import logging
 import os
@@ -29,13 +30,14 @@ BACKLOG = 128
 def serve(settings: Settings, arguments: argparse.Namespace) -> int:
     """Serves until SIGTERM (status 0) or Ctrl-C. Raises OracError where the port, the home or the store is taken."""
     with _ending() as ending, _listening(settings) as listening:
-        import uvicorn
+        with _uncollected():
+            import uvicorn
 
-        from orac_bench.api.app import app_of
-        from orac_bench.api.house import open_house
-        from orac_bench.api.log import to_stderr
-        from orac_bench.api.protocol import HEADERS_B, Protocol
-        from orac_bench.surroundings import open_port, surroundings
+            from orac_bench.api.app import app_of
+            from orac_bench.api.house import open_house
+            from orac_bench.api.log import to_stderr
+            from orac_bench.api.protocol import HEADERS_B, Protocol
+            from orac_bench.surroundings import open_port, surroundings
 
         to_stderr()
         for finding in (*surroundings(settings, os.environ), *open_port(settings)):
@@ -68,6 +70,17 @@ def _tell(settings: Settings, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps({"url": url, "pid": os.getpid()}), flush=True)
     logging.getLogger(__name__).info("ORAC listens at %s, its documentation is at %s/docs", url, url)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """No garbage is collected while the `with` block runs: what it imports stays, and is never looked through."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @contextmanager
