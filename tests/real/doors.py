@@ -173,6 +173,11 @@ class Started:
         """What it has shown so far."""
         return "".join(self._seen)
 
+    def asks(self) -> bool:
+        """Whether a round was sent and is not answered: it has a connection of its own, beside the one for all else."""
+        stat = Path(f"/proc/{self.process.pid}/stat").read_bytes().rpartition(b")")[2].split()
+        return stat[0] == b"S" and connections(self.process.pid) == 2
+
     def shows(self, text: str) -> None:
         """Waits until it has shown `text`. Raises AssertionError where it ends before."""
         eventually(lambda: text in self.shown or self.process.poll() is not None, within_s=PATIENCE_S)
@@ -183,6 +188,17 @@ class Started:
             while more := os.read(self._screen, 65_536):
                 self._seen.append(more.decode(errors="replace"))
         os.close(self._screen)
+
+
+def connections(pid: int) -> int:
+    """How many open TCP connections over IPv4 that process has. Source: proc(5), /proc/net/tcp: 01 is established."""
+    lines = Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]
+    established = {f"socket:[{fields[9]}]" for fields in map(str.split, lines) if fields[3] == "01"}
+    held = 0
+    for handle in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(OSError):  # closed meanwhile
+            held += str(handle.readlink()) in established
+    return held
 
 
 def a_machine(folder: Path, models: Path, program: Path) -> Machine:

@@ -6,7 +6,6 @@ import contextlib
 import os
 import re
 import signal
-import time
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,7 @@ from orac_bench.lock import measuring_alone
 from orac_bench.records import Phase, Result, RoundStatus, Status
 from orac_bench.session import open_session
 from orac_bench.settings import read_settings
-from tests.real.doors import Machine, a_machine, nothing_left
+from tests.real.doors import Machine, Started, a_machine, nothing_left
 from tests.sessions import Events, a_point, measure
 from tests.waiting import eventually
 
@@ -41,11 +40,11 @@ def words_for(door: str) -> list[str]:
     return ["--orac-model=phi-2", *(word.replace("--", "--orac-", 1) for word in words)]
 
 
-def stop_in_mid_round(machine: Machine, suite: str) -> None:
-    """Stalls the Ollama when a round of the suite is in the store and others are not."""
+def stop_in_mid_round(machine: Machine, started: Started, suite: str) -> None:
+    """Stalls the Ollama when a round of the suite is in the store, and waits until the next one is sent."""
     eventually(lambda: machine.rounds(suite) >= 1, within_s=100)
     machine.stall()
-    time.sleep(0.3)  # what was between two rounds has sent the next one by now
+    eventually(started.asks)
 
 
 def indexes(result: Result, phase: Phase = Phase.MEASURE) -> list[int]:
@@ -60,7 +59,7 @@ def test_a_signal_in_mid_case_interrupts_the_run_which_goes_on_at_its_first_unfi
     machine: Machine, door: str, number: int, status: int
 ) -> None:
     with machine.started(door, *words_for(door)) as started:
-        stop_in_mid_round(machine, "decode")
+        stop_in_mid_round(machine, started, "decode")
         started.signal(number)
         assert started.ends() == status
     out = (machine.folder / "out.txt").read_text()
@@ -162,7 +161,7 @@ def test_a_killed_measurement_loses_no_finished_round_and_leaves_no_ollama(machi
 
 def test_a_killed_run_is_interrupted_as_soon_as_somebody_measures_again(machine: Machine) -> None:
     with machine.started("orac", *words_for("orac")) as started:
-        stop_in_mid_round(machine, "first_token")
+        stop_in_mid_round(machine, started, "first_token")
         os.kill(started.process.pid, signal.SIGKILL)
         started.ends()
     quick = ("--suite=first_token", "--rounds=1", "--warmup=0", "--output-tokens=4")
@@ -177,7 +176,7 @@ def test_a_killed_run_is_interrupted_as_soon_as_somebody_measures_again(machine:
 
 def test_an_ollama_that_is_killed_in_mid_stream_costs_that_round_only(machine: Machine) -> None:
     with machine.started("orac", "bench", "phi-2", "--suite=decode", *QUICK) as started:
-        stop_in_mid_round(machine, "decode")
+        stop_in_mid_round(machine, started, "decode")
         for pid in machine.servers():
             with contextlib.suppress(OSError):  # its runners end with it
                 if b"serve" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"):
