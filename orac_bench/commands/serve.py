@@ -11,7 +11,7 @@ import os
 import signal
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -29,7 +29,7 @@ BACKLOG = 128
 
 def serve(settings: Settings, arguments: argparse.Namespace) -> int:
     """Serves until SIGTERM (status 0) or Ctrl-C. Raises OracError where the port, the home or the store is taken."""
-    with _ending() as ending, _listening(settings) as listening:
+    with _ending() as ending, _listening(settings) as listening, ExitStack() as owned:
         with _uncollected():
             import uvicorn
 
@@ -39,27 +39,27 @@ def serve(settings: Settings, arguments: argparse.Namespace) -> int:
             from orac_bench.api.protocol import HEADERS_B, Protocol
             from orac_bench.surroundings import open_port, surroundings
 
-        to_stderr()
-        for finding in (*surroundings(settings, os.environ), *open_port(settings)):
-            logging.getLogger(__name__).warning("%s", finding)
-        with open_house(settings) as house:
-            config = uvicorn.Config(
-                app_of(settings, lambda: nullcontext(house)),
-                http=Protocol,
-                ws="none",
-                loop="asyncio",
-                lifespan="on",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                h11_max_incomplete_event_size=HEADERS_B,
-                timeout_graceful_shutdown=GRACE_S,
-            )
-            server = uvicorn.Server(config)
-            ending.of(server)
-            if not server.should_exit:
-                _tell(settings, as_json=arguments.json)
-                server.run(sockets=[listening])
+            to_stderr()
+            for finding in (*surroundings(settings, os.environ), *open_port(settings)):
+                logging.getLogger(__name__).warning("%s", finding)
+            house = owned.enter_context(open_house(settings))
+        config = uvicorn.Config(
+            app_of(settings, lambda: nullcontext(house)),
+            http=Protocol,
+            ws="none",
+            loop="asyncio",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            h11_max_incomplete_event_size=HEADERS_B,
+            timeout_graceful_shutdown=GRACE_S,
+        )
+        server = uvicorn.Server(config)
+        ending.of(server)
+        if not server.should_exit:
+            _tell(settings, as_json=arguments.json)
+            server.run(sockets=[listening])
     if ending.number == signal.SIGINT:
         raise KeyboardInterrupt
     return 0
@@ -74,7 +74,7 @@ def _tell(settings: Settings, *, as_json: bool) -> None:
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """No garbage is collected while the `with` block runs: what it imports stays, and is never looked through."""
+    """No garbage is collected while the `with` block runs: what begins in it stays, and is never looked through."""
     gc.disable()
     try:
         yield
