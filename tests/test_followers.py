@@ -100,7 +100,7 @@ def test_who_comes_back_with_the_last_number_misses_none_and_hears_none_twice(st
 
 def test_an_event_of_another_process_is_found_without_being_woken(store: Store) -> None:
     async def body() -> list[str]:
-        them = Followers(store, goes_on=lambda _: True, poll_s=0.05)
+        them = Followers(store, goes_on=lambda _: False, poll_s=0.05)
         heard: list[str] = []
         told = asyncio.create_task(kinds(them.follow("run", after=0), heard))
         await until(lambda: heard == ["queued"])
@@ -108,6 +108,18 @@ def test_an_event_of_another_process_is_found_without_being_woken(store: Store) 
         return await told
 
     assert asyncio.run(body()) == ["queued", "done"]
+
+
+def test_a_run_in_hand_is_looked_at_when_its_process_tells_and_hardly_else(store: Store) -> None:
+    async def reads(*, in_hand: bool) -> int:
+        counted = Counted(store)
+        them = Followers(counted, goes_on=lambda _: in_hand, poll_s=0.01, beat_s=0.5)  # type: ignore[arg-type]
+        async with aclosing(them.follow("run", after=1)) as told:
+            assert await told.__anext__() is None
+            return counted.reads
+
+    assert asyncio.run(reads(in_hand=True)) <= 2
+    assert asyncio.run(reads(in_hand=False)) > 2
 
 
 def test_fifty_followers_cost_one_read_of_the_store_an_event(store: Store) -> None:
@@ -196,7 +208,7 @@ def test_an_interrupted_run_is_followed_on_only_where_the_service_goes_on_with_i
 
 def test_followers_end_with_the_run_that_is_deleted_and_with_the_service(store: Store) -> None:
     async def body(act: Callable[[Followers], None]) -> list[str]:
-        them = Followers(store, goes_on=lambda _: True, poll_s=0.05)
+        them = Followers(store, goes_on=lambda _: False, poll_s=0.05)
         heard: list[str] = []
         told = asyncio.create_task(kinds(them.follow("run", after=0), heard))
         await until(lambda: heard == ["queued"])

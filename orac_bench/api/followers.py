@@ -36,8 +36,9 @@ class Live:
 class Followers:
     """The feeds of all runs that somebody follows.
 
-    `goes_on` says whether the service will go on with a run that stands as interrupted. A run of another process is
-    looked at every `poll_s`; a follower who is told nothing gets a sign of life every `beat_s`.
+    `goes_on` says whether a run is in hand here: its process tells what happens, and the service goes on with it where
+    it stands as interrupted. Any other run is looked at every `poll_s`. A follower who is told nothing gets a sign of
+    life every `beat_s`; a run in hand is looked at no more often.
     """
 
     def __init__(
@@ -122,7 +123,7 @@ class Followers:
                     feed.pump.cancel()
 
     async def _pump(self, run_id: str, feed: _Feed) -> None:
-        """Reads what is new, once for all followers, whenever the feed is woken or `poll_s` have passed."""
+        """Reads what is new, once for all followers, whenever the feed is woken or it is time to look."""
         while not feed.gone:
             feed.woken.clear()
             fresh: tuple[Event, ...] = ()
@@ -136,7 +137,7 @@ class Followers:
             if fresh or feed.gone:
                 feed.take(fresh)
             if len(fresh) < self._page:
-                await _within(self._poll_s, feed.woken)
+                await _within(self._beat_s if self._goes_on(run_id) else self._poll_s, feed.woken)
 
     def _turn_all(self) -> None:
         for feed in self._feeds.values():

@@ -14,6 +14,8 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
+from datetime import datetime
+from http.client import HTTPConnection
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import ProxyHandler, Request, build_opener
@@ -23,11 +25,12 @@ import pytest
 from orac_bench.selfcheck.bare_client import bare_generate
 from orac_bench.selfcheck.known_server import MODEL, known_server
 from orac_bench.stats.compare import compare_pairs
+from tests.performance.undisturbed import rates
 from tests.waiting import eventually
 
 ROOT = Path(__file__).parent.parent.parent
 OPEN = build_opener(ProxyHandler({})).open
-PAIRS = 12
+PAIRS = 8
 """Runs over REST and in a shell, interleaved."""
 
 
@@ -82,12 +85,24 @@ class Service:
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
-    def run(self, body):
-        """A run over REST, to its end; its document. Its standing is asked every two seconds, as a page does."""
+    def run(self, body, told=None):
+        """A run over REST, followed by its event stream to its end; its document. `told` gets when it was told what."""
         run = self.post("/v1/runs", body)["id"]
-        while self.get(f"/v1/runs/{run}")["run"]["status"] in ("queued", "running"):
-            time.sleep(2.0)
+        with OPEN(f"{self.url}/v1/runs/{run}/events", timeout=600) as stream:
+            for line in stream:
+                if told is not None and line.startswith(b"event"):
+                    told.append(time.time())
         return self.get(f"/v1/runs/{run}?rounds=true")
+
+    def stamps_s(self, document):
+        """The arrivals of each counted round's tokens, in s since the epoch."""
+        run = document["run"]
+        began_s = datetime.fromisoformat(run["started"].replace("Z", "+00:00")).timestamp()
+        for result in document["results"]:
+            for round in result["rounds"]:
+                if round["counted"]:
+                    path = f"/v1/runs/{run['id']}/results/{result['case']['key']}/rounds/{round['index']}/chunks"
+                    yield [began_s + at_s for at_s in self.get(path)["t_s"]]
 
     def memory_b(self):
         """Resident memory of the service alone, without its children."""
@@ -121,34 +136,26 @@ def sample(caller_settings, caller_environ):
 
 @contextmanager
 def looked_at(service):
-    """An open page: its requests every two seconds, and the event stream of the run that is on."""
-    over = threading.Event()
+    """An open page beside the event stream: /v1/health about each two seconds on one connection; when it was asked.
+
+    That is what web/pulse.js asks, half as often while it knows of a measurement.
+    """
+    over, asked, wait = threading.Event(), [], random.Random(7)
 
     def poll():
-        while not over.wait(2.0):
-            for path in ("/v1/health", "/v1/overview", "/v1/runs?limit=5"):
-                service.get(path)
+        with contextlib.closing(HTTPConnection("127.0.0.1", service.port, timeout=60)) as connection:
+            while not over.wait(wait.uniform(1.5, 2.5)):
+                asked.append(time.time())
+                connection.request("GET", "/v1/health", headers={"Accept-Encoding": "gzip"})
+                connection.getresponse().read()
 
-    def follow():
-        while not over.is_set():
-            run = service.get("/v1/health")["measuring"]
-            if run is None:
-                over.wait(0.2)
-                continue
-            with contextlib.suppress(OSError), OPEN(f"{service.url}/v1/runs/{run}/events", timeout=60) as stream:
-                for _ in stream:
-                    if over.is_set():
-                        break
-
-    threads = [threading.Thread(target=one) for one in (poll, follow)]
-    for thread in threads:
-        thread.start()
+    thread = threading.Thread(target=poll)
+    thread.start()
     try:
-        yield
+        yield asked
     finally:
         over.set()
-        for thread in threads:
-            thread.join()
+        thread.join()
 
 
 def rounds(document, metric):
@@ -196,6 +203,48 @@ def test_a_run_over_rest_against_the_same_run_in_a_shell(promise, sample, tmp_pa
         interval=f"{found.ci_low:.3f} to {found.ci_high:.3f}",
         kept=found.ci_low >= 0.99,
     )
+
+
+CORES = {
+    "all cores": {"rounds": 100},
+    "one core": {"rounds": 50, "variants": ["num_thread=1", "num_thread=1,use_mmap=false"]},
+}
+"""What is measured while somebody watches. A model on one thread leaves a core, as boards have them whose model is on
+the GPU; two variants, as one cannot be chosen alone."""
+
+
+@pytest.mark.parametrize("where", CORES)
+def test_what_watching_takes_from_a_run(promise, sample, tmp_path, where):
+    with served(tmp_path / "service", sample) as service:
+        (model,) = [entry["name"] for entry in service.get("/v1/models")["models"]]
+        told, since, spent = [], time.perf_counter(), service.processor_s()
+        with looked_at(service) as asked:
+            document = service.run({"models": [model], "suites": ["decode"], **CORES[where]}, told)
+        share = (service.processor_s() - spent) / (time.perf_counter() - since) / os.cpu_count()
+        compared = over_calm_moments(service, document, asked + told)
+    promise(
+        f"model on {where}: decode rate of a run over REST while a page asks and follows, over its calm moments",
+        goal="0.99 (lower end)",
+        measured=f"{compared.ratio:.4f}",
+        n=compared.n,
+        interval=f"{compared.ci_low:.4f} to {compared.ci_high:.4f}",
+        kept=compared.ci_low >= 0.99,
+    )
+    promise(
+        f"model on {where}: processor time of the service in that run, of all cores",
+        goal="1 %",
+        measured=f"{share:.2%}",
+        kept=share <= 0.01,
+    )
+
+
+def over_calm_moments(service, document, disturbed):
+    """All of each counted round over its moments in which nobody asked or was told anything; `undisturbed.py` says why.
+
+    `disturbed` are the moments of the others, in s since the epoch.
+    """
+    found = [rates(stamps, sorted(disturbed)) for stamps in service.stamps_s(document)]
+    return compare_pairs([([calm], [whole]) for calm, whole in filter(None, found)], better="higher")
 
 
 def test_the_first_token_over_rest_and_the_time_of_a_prompt(promise, tmp_path):
