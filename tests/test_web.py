@@ -19,7 +19,10 @@ from tests.service import Service, running_service
 
 MODULES = sorted(WEB.glob("*.js"))
 OURS = [*MODULES, WEB / "index.html", *sorted(WEB.glob("*.css"))]
-IMPORT = re.compile(r"""(?:^import .*?|^export .*? from |\bimport\()["'](\./[^"']+)["']""", re.MULTILINE | re.DOTALL)
+IMPORT = re.compile(
+    r"""(?:^import .*?|^export .*? from |\bimport\(|\bfile: )["'](\./[^"']+)["']""", re.MULTILINE | re.DOTALL
+)
+"""Modules by their names, as they are imported, or as app.js names those of its views, which it fetches first."""
 
 
 @pytest.fixture(scope="module")
