@@ -145,11 +145,11 @@ def test_a_service_that_was_killed_is_missed_and_its_run_goes_on_without_doubles
     page.add_init_script(KEEPS_WHAT_IS_SAID)
     with running_service(tmp_path, models=tiny_models, ollama=ollama_binary, **board_without_power) as service:
         service.ready()
-        wish = {"models": ["pythia-70m"], "suites": ["first_token"], "rounds": 30, "warmup": 0}
+        wish = {"models": ["pythia-70m"], "suites": ["first_token"], "rounds": 20, "warmup": 0}
         run = service.post("/v1/runs", wish).json["id"]
         page.goto(f"{service.url}/#/run/{run}")
         live = page.get_by_role("region", name="Live")
-        expect(live).to_contain_text(re.compile(r"Case 1 of 1: .* round [1-9]\d* of 30"), timeout=90_000)
+        expect(live).to_contain_text(re.compile(r"Case 1 of 1: .* round [1-9]\d* of 20"), timeout=90_000)
         service.end(signal.SIGKILL)
         expect(page.locator("#banner")).to_contain_text("The service does not answer.")
         expect(page.locator("#state")).to_have_text("no answer")
@@ -159,12 +159,12 @@ def test_a_service_that_was_killed_is_missed_and_its_run_goes_on_without_doubles
     ) as back:
         expect(page.locator("#banner")).not_to_contain_text("does not answer")
         expect(page.locator("main h1 + p [data-status=done]")).to_be_visible(timeout=180_000)
-        expect(page.get_by_role("region", name="Rounds")).to_contain_text("30 of 30")
-        assert back.get(f"/v1/runs/{run}").json["results"][0]["done"] == 30
+        expect(page.get_by_role("region", name="Rounds")).to_contain_text("20 of 20")
+        assert back.get(f"/v1/runs/{run}").json["results"][0]["done"] == 20
     # its case began anew, once, and every round of it was counted once
     counts = page.evaluate("() => window.said")
     assert [before > after for before, after in pairwise(counts)].count(True) == 1
-    assert max(counts) == counts[-1] == 30
+    assert max(counts) == counts[-1] == 20
     assert page.evaluate("() => window.doubled") == []
 
 
