@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -16,7 +18,6 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
-from tests.browser.filled import fill
 from tests.fakes.board import MONITOR, orin_nano
 from tests.service import Service, running_service
 
@@ -86,15 +87,29 @@ def board_without_power(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str
     return {**on_board(root), "ORAC_TELEMETRY": "host"}
 
 
-@pytest.fixture(scope="package")
-def filled_store(tmp_path_factory: pytest.TempPathFactory, caller_environ: Mapping[str, str]) -> Path:
-    """A store of 1,000 runs and 60 cases; a copy of ORAC_TEST_STORE where that names one made before."""
+@pytest.fixture(scope="package", autouse=True)
+def filling(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, caller_environ: Mapping[str, str]
+) -> Iterator[tuple[Path, subprocess.Popen[bytes] | None]]:
+    """Where the store of a year is, and the process that fills it while tests go on that need none of it."""
     path = tmp_path_factory.mktemp("filled") / "orac.db"
     before = caller_environ.get("ORAC_TEST_STORE")
     if before:
         shutil.copy(before, path)
-    else:
-        fill(path)
+    if before or not any("filled_store" in getattr(item, "fixturenames", ()) for item in request.session.items):
+        yield path, None
+        return
+    words = "import sys, pathlib; from tests.browser.filled import fill; fill(pathlib.Path(sys.argv[1]))"
+    with subprocess.Popen([sys.executable, "-c", words, path], cwd=OWN.parent.parent) as process:
+        yield path, process
+        process.kill()
+
+
+@pytest.fixture(scope="package")
+def filled_store(filling: tuple[Path, subprocess.Popen[bytes] | None]) -> Path:
+    """A store of 1,000 runs and 60 cases; a copy of ORAC_TEST_STORE where that names one made before."""
+    path, process = filling
+    assert process is None or process.wait() == 0
     return path
 
 
