@@ -84,9 +84,8 @@ def test_a_view_fits_from_a_small_tablet_to_a_wide_screen(page: Page, filled: Se
     opened(page, filled, name)
     for width in (721, 768, 901, 1024, 1440):
         page.set_viewport_size({"width": width, "height": 900})
-        page.wait_for_function(
-            "document.documentElement.scrollWidth <= innerWidth"
-        )  # a chart follows in the next frame
+        # a chart follows in the next frame
+        page.wait_for_function("document.documentElement.scrollWidth <= innerWidth")
         assert (width, page.evaluate(WIDER)) == (width, [])
 
 

@@ -2,7 +2,7 @@
 
 Two runs of one model differ by a tenth on a machine that others use as well, and a watcher takes less than a hundredth.
 Within a round the machine is nearly the same from one moment to the next, so the round's undisturbed moments are what
-all of it is compared with. Pure.
+all of it is compared with. What goes on all the time is not seen so. Pure.
 """
 
 from __future__ import annotations
