@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -16,7 +17,7 @@ import pytest
 import uvicorn
 
 from orac_bench.api.app import _told_to_end
-from orac_bench.commands.serve import _ending
+from orac_bench.commands.serve import _ending, _uncollected
 from tests.service import free_port
 from tests.waiting import eventually
 
@@ -53,6 +54,17 @@ def test_an_interrupt_that_is_ignored_stays_ignored() -> None:
             assert (ending.number, signal.getsignal(signal.SIGINT)) == (None, signal.SIG_IGN)
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def test_garbage_is_collected_again_when_the_service_has_begun_or_could_not() -> None:
+    try:
+        with pytest.raises(OSError), _uncollected():
+            assert not gc.isenabled()
+            raise OSError
+        assert gc.isenabled()
+    finally:
+        gc.unfreeze()
+        gc.enable()
 
 
 def test_the_app_ends_what_it_holds_in_the_loop_and_not_where_the_signal_strikes() -> None:
