@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -18,6 +19,10 @@ _SCRUBBED = ("ORAC_", "OLLAMA_", "PYTEST_XDIST_")
 """The last so that a `pytest benchmarks/` that a test starts does not take itself for one of several workers."""
 _OURS = ("schemathesis", "hypothesispytest", "xdist", "anyio")
 """Plugins of these tests that nobody has who measures; a `pytest benchmarks/` would load them for 2 s each time."""
+
+# Each module is compiled once, as at a user's: else every start of `orac` in a test compiles all of them, for 0.3 s.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -48,7 +48,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "anyio": ("api/app.py",),
     "pydantic": ("api/",),
     "prometheus_client": ("api/exposition.py",),
-    "uvicorn": ("api/protocol.py", "commands/serve.py"),
+    "uvicorn": ("api/protocol.py", "api/server.py", "commands/serve.py"),
     "sqlmodel": ("store/",),
     "sqlalchemy": ("store/",),
     "alembic": ("store/",),

@@ -17,6 +17,7 @@ import pytest
 import uvicorn
 
 from orac_bench.api.app import _told_to_end
+from orac_bench.api.server import Server
 from orac_bench.commands.serve import _ending, _uncollected
 from tests.service import free_port
 from tests.waiting import eventually
@@ -82,6 +83,40 @@ def test_the_app_ends_what_it_holds_in_the_loop_and_not_where_the_signal_strikes
         assert asyncio.run(told()) == (["server"], ["server", "house"])
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def test_a_server_that_nobody_calls_sleeps_until_its_date_is_old_or_it_is_told_to_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ticks: list[int] = []
+
+    class Counted(Server):
+        async def on_tick(self, counter: int) -> bool:
+            ticks.append(counter)
+            return await super().on_tick(counter)
+
+    async def app(scope: object, receive: object, send: object) -> None: ...
+
+    async def ended(tick_s: float, after_ticks: int) -> bool:
+        """Whether a server that is told to end after so many ticks has done so."""
+        monkeypatch.setattr("orac_bench.api.server.TICK_S", tick_s)
+        config = uvicorn.Config(app, ws="none", lifespan="off", log_config=None)
+        config.load()
+        server = Counted(config)
+        ticks.clear()
+        running = asyncio.ensure_future(server.main_loop())
+        while len(ticks) < after_ticks:
+            await asyncio.sleep(0.001)
+        await asyncio.sleep(0.3)
+        server.handle_exit(signal.SIGTERM, None)
+        await asyncio.wait_for(running, 60)
+        return server.should_exit and bool(server.server_state.default_headers)
+
+    # given that the date is never old: it looks once, and once more when it is told
+    assert asyncio.run(ended(3600.0, 1))
+    assert ticks == [0, 0]
+    # else again and again
+    assert asyncio.run(ended(0.01, 5))
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])

@@ -30,6 +30,8 @@ PATIENCE_S = 20.0
 """How long a call waits for an Ollama that is being started."""
 LOOKED_S = 0.25
 """How often a supervised one is looked at: whether its guardian has said that it ended."""
+MEASURED_LOOKED_S = 1.0
+"""How often while somebody measures: each look wakes a thread on a core that the model may want."""
 EXTERNAL_LOOKED_S = 5.0
 """How often the one at ORAC_OLLAMA_URL is."""
 QUIET_LOOKED_S = 10.0
@@ -234,7 +236,7 @@ class Keeper:
         """Returns when a supervised one has ended, or the service ends. Raises OllamaError where another's went."""
         server = engine.server
         asked_s = looked_s = time.monotonic()
-        while not self._over.wait(LOOKED_S):
+        while not self._over.wait(MEASURED_LOOKED_S if self._quiet() else LOOKED_S):
             if self._closing.is_set():
                 if not self._over.wait(GRACE_S):
                     self.calls.break_off()

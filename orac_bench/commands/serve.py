@@ -37,6 +37,7 @@ def serve(settings: Settings, arguments: argparse.Namespace) -> int:
             from orac_bench.api.house import open_house
             from orac_bench.api.log import to_stderr
             from orac_bench.api.protocol import HEADERS_B, Protocol
+            from orac_bench.api.server import Server
             from orac_bench.surroundings import open_port, surroundings
 
             to_stderr()
@@ -55,7 +56,7 @@ def serve(settings: Settings, arguments: argparse.Namespace) -> int:
             h11_max_incomplete_event_size=HEADERS_B,
             timeout_graceful_shutdown=GRACE_S,
         )
-        server = uvicorn.Server(config)
+        server = Server(config)
         ending.of(server)
         if not server.should_exit:
             _tell(settings, as_json=arguments.json)

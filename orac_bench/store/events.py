@@ -73,14 +73,14 @@ def tell_round(session: Session, result: ResultRow, one: Round, now: datetime, *
 
 def events(session: Session, run_id: int, *, after: int, limit: int) -> tuple[Event, ...]:
     """The events of a run behind number `after`, in their order, at most `limit`."""
-    rows = session.scalars(
-        sa.select(EventRow)
+    rows = session.execute(
+        sa.select(col(EventRow.number), col(EventRow.at), col(EventRow.kind), col(EventRow.data))
         .where(col(EventRow.run_id) == run_id, col(EventRow.number) > after)
         .order_by(col(EventRow.number))
         .limit(limit)
     )
     return tuple(
-        Event(number=row.number, at=row.at, kind=row.kind, data=cast("dict[str, Json]", dict(row.data))) for row in rows
+        Event(number=number, at=at, kind=kind, data=cast("dict[str, Json]", data)) for number, at, kind, data in rows
     )
 
 

@@ -107,4 +107,4 @@ class Queueing(Transactions):
     def events(self, run_id: str, *, after: int = 0, limit: int = 1000) -> tuple[Event, ...]:
         """What happened in a run behind event number `after`, in order, at most `limit`. Raises UnknownRun."""
         with self._reading() as session:
-            return events.events(session, reading.run_row(session, run_id).id or 0, after=after, limit=limit)
+            return events.events(session, reading.run_key(session, run_id), after=after, limit=limit)

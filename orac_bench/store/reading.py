@@ -103,6 +103,14 @@ def run_row(session: Session, run_id: str) -> RunRow:
     return row
 
 
+def run_key(session: Session, run_id: str) -> int:
+    """What the tables know the run with exactly this id by. Raises UnknownRun."""
+    key = session.scalar(sa.select(col(RunRow.id)).where(col(RunRow.uid) == run_id))
+    if key is None:
+        raise _no_run(run_id)
+    return key
+
+
 def holds(session: Session, run_id: str) -> bool:
     """Whether there is a run with exactly this id."""
     return session.scalar(sa.select(col(RunRow.id)).where(col(RunRow.uid) == run_id)) is not None

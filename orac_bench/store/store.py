@@ -181,12 +181,12 @@ class Store(Runs, Queueing, Past):
         if not samples:
             return 0
         with self._writing() as session:
-            return readings.add(session, reading.run_row(session, run_id).id or 0, samples, origin_ns=origin_ns)
+            return readings.add(session, reading.run_key(session, run_id), samples, origin_ns=origin_ns)
 
     def readings(self, run_id: str) -> dict[str, list[float | None]]:
         """The telemetry of a run: `t_s`, seconds since it began, and a column a value. Raises UnknownRun."""
         with self._reading() as session:
-            return readings.columns(session, reading.run_row(session, run_id).id or 0)
+            return readings.columns(session, reading.run_key(session, run_id))
 
     def reading_count(self) -> int:
         """How many readings are kept of all runs. Takes a while where there are millions."""
