@@ -153,6 +153,33 @@ def test_memory_is_bounded_and_what_was_dropped_is_counted() -> None:
         assert len(sampler.between(0, time.monotonic_ns())) == 5
 
 
+def test_a_look_at_the_last_seconds_goes_through_those_alone_and_beyond_what_was_told_late() -> None:
+    # given ten minutes at 10 Hz, the last of which was told six seconds late
+    looked: list[int] = []
+
+    class Watched(int):
+        def __ge__(self, other: int) -> bool:
+            looked.append(int(self))
+            return int(self) >= other
+
+    stamps = [number * 100 * MS for number in range(6_000)]
+    stamps[-1] -= 6_000 * MS
+    told: list[Sample] = []
+
+    class Told(Counting):
+        def read(self) -> Sequence[Sample]:
+            given, told[:] = [*told], []
+            return given
+
+    with Sampler([Told()]) as sampler, sampler.fast():
+        told += [Sample(source="counting", at_ns=Watched(stamp), values={"gpu_hz": 1.0}) for stamp in stamps]
+        eventually(lambda: sampler.latest)
+        # when the last five seconds are asked for
+        found = sampler.between(stamps[-2], stamps[-2], around_ns=5_000 * MS)
+    assert [sample.at_ns for sample in found] == stamps[-52:-1]
+    assert len(looked) < 300
+
+
 def test_without_a_source_it_waits_for_nothing_and_has_nothing() -> None:
     with Sampler([]) as sampler, sampler.fast():
         assert not sampler.wait_past(0, limit_s=0.05)

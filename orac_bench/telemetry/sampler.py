@@ -13,6 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from itertools import takewhile
 from types import TracebackType
 
 from orac_bench.telemetry.source import Sample, Source
@@ -23,6 +24,8 @@ TAIL_NS = 500_000_000
 """How long the fast pace goes on after a round: the first readings behind it belong to its energy."""
 ALIVE_NS = 2 * 10**9
 """A source that has told nothing for longer than this is not waited for."""
+LATE_NS = 5 * 10**9
+"""How much older a sample can be than one before it in the ring: a source tells late, or one was left out at first."""
 KEPT = 6_000
 """Samples in memory: ten minutes of one source at 10 Hz. Older ones are dropped, and counted."""
 REOPEN_S = 5.0
@@ -121,8 +124,8 @@ class Sampler:
     def between(self, start_ns: int, end_ns: int, *, around_ns: int = 3 * 10**9) -> tuple[Sample, ...]:
         """The samples from `start_ns` to `end_ns` and `around_ns` before and after, as far as they are there."""
         with self._news:
-            kept = list(self._samples)
-        return tuple(sample for sample in kept if start_ns - around_ns <= sample.at_ns <= end_ns + around_ns)
+            recent = self._since(start_ns - around_ns)
+        return tuple(sample for sample in recent if start_ns - around_ns <= sample.at_ns <= end_ns + around_ns)
 
     def wait_past(self, at_ns: int, *, limit_s: float = 1.0) -> bool:
         """Waits until every source that told something in the two seconds before `at_ns` has told something after it.
@@ -131,7 +134,7 @@ class Sampler:
         """
 
         def past() -> bool:
-            last = {sample.source: sample.at_ns for sample in self._samples}
+            last = {sample.source: sample.at_ns for sample in self._since(at_ns - ALIVE_NS)}
             alive = [told_ns for told_ns in last.values() if told_ns > at_ns - ALIVE_NS]
             return bool(alive) and min(alive) > at_ns
 
@@ -146,6 +149,15 @@ class Sampler:
             self.dropped += self._taken - fresh
             self._taken = 0
         return tuple(samples)
+
+    def _since(self, at_ns: int) -> list[Sample]:
+        """All samples from `at_ns` on, in the ring's order, and some older ones. The ring is not gone through for it.
+
+        Somebody asks each second while tokens come, and thousands of samples are spread over the memory.
+        """
+        recent = list(takewhile(lambda sample: sample.at_ns >= at_ns - LATE_NS, reversed(self._samples)))
+        recent.reverse()
+        return recent
 
     def _run(self) -> None:
         begun = time.thread_time_ns()
