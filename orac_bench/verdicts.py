@@ -36,6 +36,7 @@ class Note(str, Enum):
     DRIFT = "drift"
     AUTOCORRELATED = "autocorrelated"
     HOLM = "holm"
+    WITHIN_EFFECT = "within_effect"
     METRIC_MISSING = "metric_missing"
     CONDITIONS_DIFFER = "conditions_differ"
     MODEL_DIFFERS = "model_differs"
@@ -56,7 +57,8 @@ NOTE_TEXT: Mapping[Note, str] = {
     Note.NOT_INTERLEAVED: "not interleaved: what changed between the two may be the board (`--paired` rules it out)",
     Note.DRIFT: "the rounds drift: the last are more than 3 % off the first; let the board settle (`--warmup`)",
     Note.AUTOCORRELATED: "rounds resemble the ones before them; the interval is widened for it",
-    Note.HOLM: "by itself it would be a change, but not beside so many cases (Holm): compare fewer or measure more",
+    Note.HOLM: "the change would hold by itself, but not beside so many cases (Holm): compare fewer or measure more",
+    Note.WITHIN_EFFECT: "certainly worse than `--fail-on` allows, though within the 2 % that no verdict calls a change",
     Note.METRIC_MISSING: "one side lacks this metric: its board, its suite or its ORAC has none; compare another",
     Note.CONDITIONS_DIFFER: "measured under different conditions: `--across-conditions` compares all the same",
     Note.MODEL_DIFFERS: "the model's file differs under the same name",
@@ -83,9 +85,11 @@ class Comparison:
     ci_low: float | None
     ci_high: float | None
     n: int
-    """Pairs of blocks; of what was not interleaved, the rounds of the smaller side."""
+    """Pairs of blocks; of what was not interleaved, the rounds of the smaller side, or the blocks that it has."""
     needed: int | None
     """How many more of them would probably decide; None where it is decided, would not help or cannot be told."""
     notes: tuple[Note, ...] = ()
     p: float | None = None
     """How often equal sides would look at least this different, 0 to 1; None without an interval."""
+    holds: bool = True
+    """False where no difference holds beside the others that it was judged with (Holm), whatever its own interval."""

@@ -299,6 +299,13 @@ def test_the_two_sides_of_a_pair_are_compared_by_block_when_named_as_well(store:
     assert (row.paired, row.verdict) == (True, Verdict.SLOWER)
 
 
+def test_either_side_of_a_pair_may_be_the_base(store: Store) -> None:
+    a_paired_run(store)
+    (row,) = compare(store, "pair:huge", ["pair:tiny"], Wishes()).rows
+    assert (row.paired, row.verdict, row.comparison.n, notes(row)) == (True, Verdict.FASTER, 8, set())
+    assert row.comparison.ratio == pytest.approx(1 / 0.9)
+
+
 def test_a_run_that_is_not_paired_is_refused_alone(store: Store) -> None:
     measured(store, "base", [(DECODE, Took())])
     with pytest.raises(UsageError, match="Run base is not a paired one"):

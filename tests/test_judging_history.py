@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from sqlalchemy.orm import Session
 
 from orac_bench.errors import UnknownCase, UsageError
 from orac_bench.judging.case_history import Told, case_history, cases_named, changed_at
@@ -120,6 +122,49 @@ def test_a_deleted_run_takes_its_change_along_and_the_next_run_has_it(store: Sto
     nightly(store, DROP)
     store.delete_run("night-10")
     assert [one.at_run for one in case_history(store, DECODE.key).changes] == ["night-11"]
+
+
+def test_where_only_the_runs_of_new_conditions_are_left_nothing_has_changed(store: Store) -> None:
+    slow = a_conditions(hash="51000000", facts={"board": "orin", "power_mode": "15W"})
+    nightly(store, [50.0, 45.0, 45.1], conditions=[a_conditions(), slow, slow])
+    store.delete_run("night-00")
+    assert case_history(store, DECODE.key).changes == ()
+
+
+def test_runs_deleted_within_a_level_change_what_is_known_of_it(store: Store) -> None:
+    # given ten nights at 50 tokens/s, and ten at 45 of which the last five are deleted
+    nightly(store, DROP)
+    for number in range(15, 20):
+        store.delete_run(f"night-{number}")
+    # then the ratio is that of the five that are left: 50.025 to 45.0
+    found = store.level_changes(DECODE.key, "decode_tokens_per_s")
+    assert found == changes(store.points(DECODE.key, "decode_tokens_per_s"))
+    assert [(one.run, one.ratio) for one in found] == [("night-10", pytest.approx(45 / 50.025))]
+    # and of four it is not known whether they are a level
+    store.delete_run("night-14")
+    assert store.level_changes(DECODE.key, "decode_tokens_per_s") == ()
+
+
+class Overtaken(Store):
+    """A store in which a night ends after the first look at it."""
+
+    nights = 0
+
+    @contextmanager
+    def _reading(self) -> Iterator[Session]:
+        with super()._reading() as session:
+            yield session
+        self.nights += 1
+        if self.nights == 1:
+            measured(self, "night-20", [(DECODE, Took(values=scaled(44.5 / 50.0)))], started=later(20 * 86_400))
+
+
+def test_a_run_that_ends_while_another_is_deleted_is_counted_in(store: Store) -> None:
+    nightly(store, DROP)
+    Overtaken(store._engine, store.path).delete_run("night-03")
+    found = store.level_changes(DECODE.key, "decode_tokens_per_s")
+    assert found == changes(store.points(DECODE.key, "decode_tokens_per_s"))
+    assert [(one.run, one.ratio) for one in found] == [("night-10", pytest.approx(45 / 50))]
 
 
 def test_the_rollup_computed_anew_is_what_was_there(store: Store) -> None:

@@ -8,7 +8,7 @@ from statistics import median
 import pytest
 from scipy import stats
 
-from orac_bench.stats.series import alpha, drift_ratio, eased, lag1, likeness, slope, strangers
+from orac_bench.stats.series import alpha, drift_ratio, eased, lag1, likeness, slope
 
 
 def theil_sen(values: list[float], places: list[float]) -> float:
@@ -56,9 +56,3 @@ def test_a_correlation_of_a_half_makes_an_interval_wider_by_the_root_of_three() 
     assert alpha(0.5) == pytest.approx(2 * stats.norm.cdf(-1.959964 * wider))
     assert eased(alpha(0.5), 0.5) == pytest.approx(0.05)
     assert eased(0.02, 0.0) == pytest.approx(0.02)
-
-
-def test_a_stranger_is_more_than_five_deviations_away_of_six_values_or_more() -> None:
-    # median 3.5, deviations 2.5, 1.5, 0.5, 0.5, 1.5 and 7.5: their median is 1.5, and five of it are 7.5
-    assert strangers([1.0, 2.0, 3.0, 4.0, 5.0, 11.0]) == ()
-    assert strangers([1.0, 2.0, 3.0, 4.0, 5.0, 11.01]) == (5,)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import math
 import random
-from dataclasses import replace
 
 import numpy
 import pytest
 from scipy import stats
 
 from orac_bench.records import Summary
-from orac_bench.stats.series import strangers
 from orac_bench.stats.summary import METHOD_VERSION, TAIL_FLOORS, notes, summarise
 from orac_bench.verdicts import Note
 
@@ -134,19 +132,9 @@ def test_blocks_of_another_length_are_refused() -> None:
         summarise([1.0, 2.0, 3.0], [0, 1])
 
 
-def test_notes_of_blocks_go_by_their_number() -> None:
-    ours = replace(summarise([1.0, 2.0] * 20), lag1=0.3, drift_ratio=0.0)
-    # with 40 rounds 0.3 + 2 / 40 is 2.2 standard errors, with 10 blocks 0.3 + 2 / 10 only 1.58
-    assert (notes(ours), notes(ours, blocks=10)) == ((Note.AUTOCORRELATED,), ())
-
-
-def test_strange_rounds_are_marked_and_stay() -> None:
-    values = [1.0, 1.01, 0.99, 1.02, 0.98, 1.0, 1.09, 0.94, 1.11]
-    # the median is 1.00, the deviations 0, 0, 0.01, 0.01, 0.02, 0.02, 0.06, 0.09, 0.11: their median 0.02, five are 0.1
-    assert strangers(values) == (8,)
-    assert summarise(values).maximum == 1.11
-    assert strangers(values[:5]) == ()
-    assert strangers([1.0] * 6 + [9.0]) == ()
+def test_strange_rounds_stay() -> None:
+    ours = summarise([1.0, 1.01, 0.99, 1.02, 0.98, 1.0, 1.09, 0.94, 9.0])
+    assert (ours.n, ours.median, ours.maximum) == (9, 1.0, 9.0)
 
 
 def test_quartiles_and_tails_are_those_of_numpy() -> None:

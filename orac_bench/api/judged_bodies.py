@@ -173,7 +173,8 @@ class ComparedCase(CaseKeys):
     ci_high: float | None
     verdict: Verdict
     paired: bool = Field(description="Whether the two were interleaved.")
-    n: int = Field(description="Pairs of blocks; else the rounds of the smaller side.")
+    in_blocks: bool = Field(description="Whether `n` and `needed` count blocks, as those of pairs do; else rounds.")
+    n: int = Field(description="Pairs of blocks; else the rounds or blocks of the smaller side.")
     needed: int | None = Field(description="How many more would probably decide.")
     notes: list[str]
     failed_on: bool = Field(description="Whether it is worse for certain than `fail_on` allows.")
@@ -203,6 +204,7 @@ class ComparisonBody(BaseModel):
                     "ci_high": 0.926,
                     "verdict": "slower",
                     "paired": False,
+                    "in_blocks": False,
                     "n": 10,
                     "needed": None,
                     "notes": ["not interleaved: what changed between the two may be the board"],

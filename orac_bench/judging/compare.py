@@ -14,13 +14,13 @@ from orac_bench.errors import UsageError
 from orac_bench.judging.headlines import ELSE, HEADLINES, directed, headlines
 from orac_bench.judging.judge import START, Judged, conditions_differ, judge
 from orac_bench.judging.sides import Pair, Side, paired, pairs, side
-from orac_bench.judging.thresholds import Threshold, exceeded, thresholds
+from orac_bench.judging.thresholds import Threshold, beyond, thresholds
 from orac_bench.records import Json, Run
 from orac_bench.stats.holm import judged_together
 from orac_bench.store.measured import Measured
 from orac_bench.store.store import Store
 from orac_bench.units import counted, percent
-from orac_bench.verdicts import DECIDED, Note, Verdict
+from orac_bench.verdicts import DECIDED, NOTE_TEXT, Note, Verdict
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,16 +74,14 @@ def compare(store: Store, base: str, candidates: Sequence[str], wishes: Wishes) 
     rows: list[Judged] = []
     for other in others:
         rows += _rows(first, other, _pairs(first, other, results, alone=not candidates), asked, limits, wishes)
-    judged = _together(rows)
+    judged = [_limited(row, limits.get(row.metric.key), strict=wishes.strict) for row in _together(rows)]
     return Compared(
         base=first.name,
         candidates=tuple(other.name for other in others),
         conditions_differ=_conditions(first.run, [other.run for other in others]),
-        rows=tuple(_limited(row, limits.get(row.metric.key), strict=wishes.strict) for row in judged),
+        rows=tuple(judged),
         warnings=tuple(
-            f"{_name(row)}: {limits[row.metric.key]} cannot be told: {_why_not(row)}"
-            for row in judged
-            if row.metric.key in limits and not row.canary and row.verdict is Verdict.INCONCLUSIVE
+            f"{_name(row)}: {limits[row.metric.key]} cannot be told: {_why_not(row)}" for row in judged if row.untold
         ),
     )
 
@@ -92,18 +90,19 @@ def told(row: Judged) -> str:
     """A row in a sentence: "phi-2 decode 64 → 128: Decode -8.1 % (-9.0 % to -7.2 %), slower"."""
     one = row.comparison
     interval = "" if one.ci_low is None else f" ({percent(one.ci_low)} to {percent(one.ci_high)})"
-    return f"{_name(row)}: {row.metric.label} {percent(one.ratio)}{interval}, {row.verdict.value}"
+    why = f": {NOTE_TEXT[Note.WITHIN_EFFECT]}" if Note.WITHIN_EFFECT in one.notes else ""
+    return f"{_name(row)}: {row.metric.label} {percent(one.ratio)}{interval}, {row.verdict.value}{why}"
 
 
 def _why_not(row: Judged) -> str:
-    """Why a row is inconclusive, for people: what forbids it, else how wide its interval is and what would help."""
+    """Why a row is untold, for people: what forbids it, else how wide its interval is and what would help."""
     one = row.comparison
     if one.ci_low is None or Note.HOLM in one.notes:
         return "; ".join(row.notes)
     wide = f"the change lies between {percent(one.ci_low)} and {percent(one.ci_high)}"
     if one.needed is None:
         return wide
-    return f"{wide}; {counted(one.needed, 'more block' if row.paired else 'more round')} would probably decide"
+    return f"{wide}; {counted(one.needed, 'more block' if row.in_blocks else 'more round')} would probably decide"
 
 
 def _pairs(first: Side, other: Side, results: Mapping[str, Sequence[Measured]], *, alone: bool) -> list[Pair]:
@@ -124,8 +123,9 @@ def _rows(
     suites = {one.case.suite for pair in found for one in (pair.base, pair.candidate) if one}
     known = {metric for suite in suites for metric in headlines(suite)}
     everywhere = [metric for metric in limits if asked or metric not in known]
+    across = wishes.across_conditions
     return [
-        judge(first.run, other.run, pair, metric, across_conditions=wishes.across_conditions)
+        replace(judge(first.run, other.run, pair, metric, across_conditions=across), side=other.name)
         for pair in found
         for metric in dict.fromkeys([*(asked or headlines(_suite(pair))), *everywhere])
     ]
@@ -161,11 +161,19 @@ def _beside(row: Judged, moved: str | None) -> Judged:
 
 
 def _limited(row: Judged, limit: Threshold | None, *, strict: bool) -> Judged:
-    """`row`, failed where it is worse than allowed for certain; with `strict` where that cannot be told, too."""
+    """`row`, failed where it is worse than allowed for certain; with `strict` where that cannot be told, too.
+
+    For certain is what holds beside the other cases as well (Holm), whatever the verdict, which knows no threshold. A
+    note says so where a row fails within the least effect, and where it does not fail though it would by itself.
+    """
     if limit is None or row.canary:
         return row
-    unsure = strict and row.verdict is Verdict.INCONCLUSIVE
-    return replace(row, failed_on=exceeded(row.comparison, limit) or unsure)
+    one, worse = row.comparison, beyond(row.comparison, limit)
+    failed = worse and one.holds
+    untold = not failed and (worse or row.verdict is Verdict.INCONCLUSIVE)
+    said = {Note.WITHIN_EFFECT: failed and one.verdict not in DECIDED, Note.HOLM: worse and not failed}
+    notes = tuple(dict.fromkeys([*one.notes, *(note for note, so in said.items() if so)]))
+    return replace(row, comparison=replace(one, notes=notes), failed_on=failed or (strict and untold), untold=untold)
 
 
 def _conditions(base: Run, others: Sequence[Run]) -> dict[str, tuple[Json, ...]]:
@@ -176,4 +184,4 @@ def _conditions(base: Run, others: Sequence[Run]) -> dict[str, tuple[Json, ...]]
 
 
 def _name(row: Judged) -> str:
-    return f"{row.case.model} {row.case.suite} {row.case.workload.label}"
+    return f"{row.name} {row.case.suite} {row.case.workload.label}"

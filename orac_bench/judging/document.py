@@ -123,6 +123,7 @@ def _row(row: Judged) -> Object:
         "ci_high": comparison.ci_high,
         "verdict": row.verdict.value,
         "paired": row.paired,
+        "in_blocks": row.in_blocks,
         "n": comparison.n,
         "needed": comparison.needed,
         "notes": [*row.notes],

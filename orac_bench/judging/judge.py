@@ -28,6 +28,8 @@ class Judged:
 
     run: str
     """The candidate's."""
+    side: str
+    """The candidate as it was asked for: RUN, or RUN:CASE."""
     case: Case
     """The base's, or the candidate's where the base has none."""
     other: Case
@@ -37,10 +39,20 @@ class Judged:
     candidate: Summary | None
     comparison: Comparison
     paired: bool
+    in_blocks: bool
+    """Whether the comparison's `n` and `needed` count blocks, as those of pairs always do; else rounds."""
     canary: bool
     details: Mapping[Note, str]
     """What is behind a note of the comparison, where there is more to say."""
     failed_on: bool = False
+    untold: bool = False
+    """Whether a threshold was given for it, and it cannot be told whether it is exceeded."""
+
+    @property
+    def name(self) -> str:
+        """The model with its variant, for people; both sides' where they are two."""
+        alike = self.case.key == self.other.key or self.case.name == self.other.name
+        return self.case.name if alike else f"{self.case.name} and {self.other.name}"
 
     @property
     def verdict(self) -> Verdict:
@@ -62,14 +74,18 @@ class Judged:
 def judge(base: Run, candidate: Run, pair: Pair, metric: str, *, across_conditions: bool) -> Judged:
     """The verdict on one metric of a pair of cases; inconclusive, with the reason, where they must not be compared."""
     ours, theirs = pair.base, pair.candidate
-    interleaved = bool(ours and theirs and base.id == candidate.id and partner(ours, "base") == theirs.case.key)
+    interleaved = bool(ours and theirs and base.id == candidate.id and _are_partners(ours, theirs))
+    in_blocks = interleaved
     forbidden, told = _reasons(base, candidate, pair, metric, across_conditions=across_conditions)
     if forbidden or ours is None or theirs is None:
         comparison = _undecided(forbidden)
     elif interleaved:
         comparison = compare_pairs(_blocks(ours, theirs, metric), better=_better(metric))
     else:
-        comparison = compare_samples(_samples(ours, metric), _samples(theirs, metric), better=_better(metric))
+        samples = _samples(ours, metric), _samples(theirs, metric)
+        comparison = compare_samples(*samples, better=_better(metric))
+        smaller = ours if len(samples[0]) < len(samples[1]) else theirs
+        in_blocks = None not in smaller.blocks[metric]
     if metric == "sustained_ratio" and not forbidden:
         told = {**told, Note.ONE_VALUE: ""}
     comparison = replace(comparison, notes=(*comparison.notes, *(one for one in told if one not in comparison.notes)))
@@ -77,6 +93,7 @@ def judge(base: Run, candidate: Run, pair: Pair, metric: str, *, across_conditio
     assert either is not None
     return Judged(
         run=candidate.id,
+        side=candidate.id,
         case=(ours or either).case,
         other=(theirs or either).case,
         metric=METRICS[metric],
@@ -84,9 +101,15 @@ def judge(base: Run, candidate: Run, pair: Pair, metric: str, *, across_conditio
         candidate=theirs.summary.get(metric) if theirs else None,
         comparison=comparison,
         paired=interleaved,
+        in_blocks=in_blocks,
         canary=all(one.facts.get("canary") is True for one in (ours, theirs) if one),
         details={note: text for note, text in {**forbidden, **told}.items() if text},
     )
+
+
+def _are_partners(ours: Measured, theirs: Measured) -> bool:
+    """Whether the two were interleaved with each other, whichever of them was the base."""
+    return theirs.case.key in (partner(ours, "base"), partner(ours, "candidate"))
 
 
 def conditions_differ(a: Run, b: Run) -> Mapping[str, tuple[Json, Json]]:

@@ -99,6 +99,7 @@ def _judged(
         return judge(runs[base], runs[last], pair, _metric(line), across_conditions=False)
     return Judged(
         run=last,
+        side=last,
         case=line.case,
         other=line.case,
         metric=METRICS[_metric(line)],
@@ -106,6 +107,7 @@ def _judged(
         candidate=line.last,
         comparison=_ALONE if other is None else _ITSELF,
         paired=False,
+        in_blocks=False,
         canary=False,
         details={},
     )

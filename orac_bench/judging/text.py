@@ -26,7 +26,7 @@ def comparison_text(compared: Compared, *, width: int = 120) -> str:
         lines += [f"Conditions differ: {conditions_text(compared.conditions_differ)}.", ""]
     for name in compared.candidates:
         lines.append(f"{compared.base} and {name}" if name != compared.base else f"{name}, interleaved")
-        ours = [row for row in rows if row.run == name.partition(":")[0]]
+        ours = [row for row in rows if row.side == name]
         for model, cases in groupby(ours, key=_model):
             lines += ["", model, _table(list(cases), numbers, width=width).rstrip("\n")]
         lines.append("")
@@ -39,7 +39,7 @@ def comparison_text(compared: Compared, *, width: int = 120) -> str:
 def history_text(told: CaseHistory, *, width: int = 80, plain: bool = False, limit: int | None = None) -> str:
     """A chart, a line a run (the newest `limit` of them, and those before at which the level changed)."""
     case, changes = told.case, {one.at_run: one for one in told.changes}
-    lines = [f"{case.model} {case.suite} {case.workload.label}, {told.metric.label} (case {case.key})", ""]
+    lines = [f"{case.name} {case.suite} {case.workload.label}, {told.metric.label} (case {case.key})", ""]
     if not told.points:
         none = f"None of its runs has {told.metric.key}."
         return "\n".join([*lines, f"{none} `orac show RUN` tells what a run has, `--metric` names another.\n"])
@@ -107,14 +107,14 @@ def _table(rows: Sequence[Judged], numbers: Mapping[str, int], *, width: int) ->
 
 
 def _model(row: Judged) -> str:
-    """What a block of lines is headed with: the model; both, or the options that differ, where they were named."""
-    name = f"{row.case.model} (the canary)" if row.canary else row.case.model
-    if row.case.model != row.other.model:
-        return f"{name} and {row.other.model}"
-    keys = sorted({*row.case.options, *row.other.options})
-    pairs = {key: (row.case.options.get(key), row.other.options.get(key)) for key in keys}
+    """What a block of lines is headed with: the case; both, or the options that differ, where they were named."""
+    one, other = row.case, row.other
+    if one.model != other.model or row.comparison.ratio is None:
+        return row.name
+    keys = sorted({*one.options, *other.options})
+    pairs = {key: (one.options.get(key), other.options.get(key)) for key in keys}
     differ = conditions_text({key: both for key, both in pairs.items() if both[0] != both[1]})
-    return f"{name}: {differ}" if differ and row.comparison.ratio is not None else name
+    return f"{one.name if one.variant == other.variant else one.model}: {differ}" if differ else row.name
 
 
 def _change_of(row: Judged) -> str:
@@ -134,7 +134,7 @@ def _verdict(row: Judged) -> str:
 def _needed(row: Judged) -> str:
     if row.verdict is not Verdict.INCONCLUSIVE or row.comparison.needed is None:
         return ""
-    return counted(row.comparison.needed, "more block" if row.paired else "more round")
+    return counted(row.comparison.needed, "more block" if row.in_blocks else "more round")
 
 
 def _alone(row: Judged) -> bool:
@@ -153,7 +153,7 @@ def _alone_lines(compared: Compared) -> list[str]:
     lacking: dict[str, dict[str, None]] = {}
     for row in compared.rows:
         if _alone(row) and not row.failed_on:
-            name = f"{row.case.model} {row.case.suite} {row.case.workload.label}"
+            name = f"{row.case.name} {row.case.suite} {row.case.workload.label}"
             lacking.setdefault(row.details[Note.CASE_MISSING], {})[name] = None
     return [
         _sentence(

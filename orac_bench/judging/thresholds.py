@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from orac_bench.errors import UsageError
 from orac_bench.judging.headlines import directed
 from orac_bench.metrics import METRICS
-from orac_bench.verdicts import Comparison, Note
+from orac_bench.verdicts import Comparison
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,12 +32,12 @@ def thresholds(texts: Sequence[str]) -> tuple[Threshold, ...]:
     return found
 
 
-def exceeded(comparison: Comparison, threshold: Threshold) -> bool:
-    """Whether the metric is certainly worse than allowed: the interval's near bound is beyond the threshold.
+def beyond(comparison: Comparison, threshold: Threshold) -> bool:
+    """Whether the metric by itself is certainly worse than allowed: the interval's near bound is beyond the threshold.
 
-    The point alone never decides, and a change that does not hold beside the other cases (Holm) does not either.
+    The point alone never decides. Whether it is so beside the other cases, too, is what `comparison.holds` tells.
     """
-    if comparison.ci_low is None or comparison.ci_high is None or Note.HOLM in comparison.notes:
+    if comparison.ci_low is None or comparison.ci_high is None:
         return False
     if METRICS[threshold.metric].better == "higher":
         return comparison.ci_high < 1 - threshold.share

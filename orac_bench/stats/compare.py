@@ -77,7 +77,7 @@ def compare_samples(
 ) -> Comparison:
     """The verdict on counted rounds that were not interleaved, each side in the order of measuring, in one unit.
 
-    It always carries Note.NOT_INTERLEAVED: what changed may be the board. `n` counts the rounds of the smaller side.
+    It always carries Note.NOT_INTERLEAVED: what changed may be the board. `n` counts the values of the smaller side.
     The interval is wider where neighbours are alike, and where a side drifts by as much as it does (the one that
     drifts more). Inconclusive and raising as in `compare_pairs`, the interval None below 4 rounds a side.
     Source: Hodges and Lehmann, "Estimates of Location Based on Rank Tests" (1963).

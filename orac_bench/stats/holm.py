@@ -27,7 +27,8 @@ def judged_together(comparisons: Sequence[Comparison]) -> tuple[Comparison, ...]
     """`comparisons` in their order, each change that does not hold beside the others made inconclusive (Note.HOLM).
 
     Figures stay as they are: an interval is that of its own case. `needed` says how many more blocks would make it
-    hold. Those without p neither count nor change; `same` claims no change and stays.
+    hold. Those without p neither count nor change; `same` claims no change and stays. Whatever its verdict, one that
+    does not hold says so (`holds`).
     """
     beside = iter(adjusted([one.p for one in comparisons if one.p is not None]))
     return tuple(one if one.p is None else _beside(one, one.p, next(beside)) for one in comparisons)
@@ -35,8 +36,10 @@ def judged_together(comparisons: Sequence[Comparison]) -> tuple[Comparison, ...]
 
 def _beside(one: Comparison, own: float, adjusted: float) -> Comparison:
     """`one`, whose p of its `own` is `adjusted` beside the others. Its deviate grows with the root of the blocks."""
-    if one.verdict not in DECIDED or adjusted <= ALPHA:
+    if adjusted <= ALPHA:
         return one
+    if one.verdict not in DECIDED:
+        return replace(one, holds=False)
     wanted, now = NORMAL.inv_cdf(ALPHA * own / adjusted / 2), NORMAL.inv_cdf(own / 2)
     needed = max(math.ceil(one.n * (wanted / now) ** 2) - one.n, 1)
-    return replace(one, verdict=Verdict.INCONCLUSIVE, needed=needed, notes=(*one.notes, Note.HOLM))
+    return replace(one, verdict=Verdict.INCONCLUSIVE, needed=needed, notes=(*one.notes, Note.HOLM), holds=False)

@@ -1,4 +1,4 @@
-"""What the order of measuring tells: trend, likeness of neighbours, strangers. Pure, standard library only.
+"""What the order of measuring tells: trend, likeness of neighbours. Pure, standard library only.
 
 Values come in the order in which they were measured. What must never live here: a verdict, or a value left out.
 """
@@ -23,8 +23,6 @@ SURE_LAG1 = 1.645
 HIGHEST_LAG1 = 0.8
 ROUNDING = 1e-12
 """Distances from a trend below this share of the largest value are those of the arithmetic."""
-STRANGE_MADS = 5.0
-"""A round further than this from the median, in median absolute deviations, is marked. Source: facts, 3.3."""
 ALPHA = 0.05
 NORMAL = NormalDist()
 Z95 = NORMAL.inv_cdf(1 - ALPHA / 2)
@@ -89,20 +87,6 @@ def _stretch(correlation: float) -> float:
     Source: Priestley, "Spectral Analysis and Time Series", 5.3.2: the variance of the mean of an AR(1) series.
     """
     return math.sqrt((1 + correlation) / (1 - correlation))
-
-
-def strangers(values: Sequence[float]) -> tuple[int, ...]:
-    """Indexes of `values` more than 5 median absolute deviations from their median. They stay in every statistic.
-
-    () below 6 values, and where more than half are equal: then there is no deviation to measure with.
-    """
-    if len(values) < FEWEST:
-        return ()
-    middle = median(values)
-    deviation = median(abs(value - middle) for value in values)
-    if deviation == 0:
-        return ()
-    return tuple(index for index, value in enumerate(values) if abs(value - middle) > STRANGE_MADS * deviation)
 
 
 def folded(values: Sequence[float], most: int = MOST_POINTS) -> list[tuple[float, float]]:

@@ -79,17 +79,13 @@ def summarise(values: Sequence[float], blocks: Sequence[int | None] | None = Non
     )
 
 
-def notes(summary: Summary, blocks: int | None = None) -> tuple[Note, ...]:
-    """What must be known beside `summary`: too few rounds, rounds that drift, neighbours that are alike.
-
-    `blocks` is how many blocks the rounds were measured in, None where they follow each other plainly.
-    """
+def notes(summary: Summary) -> tuple[Note, ...]:
+    """What must be known beside `summary` of what was not measured in blocks: too few, drift, neighbours alike."""
     if summary.ci_low is None or summary.q25 is None or summary.q75 is None:
         return (Note.TOO_FEW,)
-    n = summary.n if blocks is None else blocks
-    if _drifts(n, summary.median, summary.q75 - summary.q25, summary.drift_ratio):
+    if _drifts(summary.n, summary.median, summary.q75 - summary.q25, summary.drift_ratio):
         return (Note.DRIFT,)
-    return (Note.AUTOCORRELATED,) if likeness(n, summary.lag1, limit=SURE_LAG1) else ()
+    return (Note.AUTOCORRELATED,) if likeness(summary.n, summary.lag1, limit=SURE_LAG1) else ()
 
 
 def quantile(ordered: Sequence[float], share: float) -> float:

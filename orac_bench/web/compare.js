@@ -228,7 +228,7 @@ function columnsOf({ several, both, common }) {
 function needed(one) {
   return one.needed === null
     ? null
-    : element("small", {}, `${one.needed} more ${one.paired ? "block" : "round"}${one.needed === 1 ? "" : "s"} would probably decide`);
+    : element("small", {}, `${one.needed} more ${one.in_blocks ? "block" : "round"}${one.needed === 1 ? "" : "s"} would probably decide`);
 }
 
 /** The remarks on a comparison but for those that are said once for all. */
