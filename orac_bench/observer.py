@@ -17,7 +17,7 @@ from orac_bench.records import Generation, Json
 from orac_bench.settings import Settings
 from orac_bench.telemetry.auto import Choice, choose
 from orac_bench.telemetry.board import clock_limits, read_counters
-from orac_bench.telemetry.gate import Gate, hottest, wait_until_cool
+from orac_bench.telemetry.gate import Gate, hottest_of, wait_until_cool
 from orac_bench.telemetry.phases import idle_power, meter, round_energy
 from orac_bench.telemetry.round import edges, round_facts, round_values, within
 from orac_bench.telemetry.sampler import ALIVE_NS, Sampler
@@ -210,8 +210,7 @@ class Observer:
         return samples
 
     def _celsius(self) -> float | None:
-        found = [hot for sample in self.recent() if (hot := hottest(sample.values)) is not None]
-        return found[-1] if found else None
+        return hottest_of(self.recent())
 
     def _wait_past(self, at_ns: int, limit_s: float) -> None:
         latest = self._sampler.latest

@@ -2,7 +2,7 @@
 
 Raw stamps are integers in ns of one monotonic clock; everything else is in base units, with the unit in the name.
 Absent is None. What must never live here: anything that reads, computes a metric, or knows a library; what only
-telemetry knows (telemetry/reading.py).
+telemetry knows (telemetry/reading.py, telemetry/energy.py).
 """
 
 from __future__ import annotations
@@ -269,6 +269,11 @@ class Result:
     ended: datetime | None = None
     """UTC, None where not yet. The store sets both."""
 
+    @property
+    def tally(self) -> str:
+        """For tables: "6/10"; "6" under a precision, where the plan is only the most that there may be."""
+        return str(self.done) if "precision" in self.facts else f"{self.done}/{self.planned}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
@@ -278,18 +283,3 @@ class Event:
     at: datetime
     kind: str
     data: Mapping[str, Json]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Energy:
-    """What a window cost. The values are None where `coverage_ratio` is below 0.9, the second one also without idle.
-
-    `method` says how it was had, for people: the form of the integral, or the counter.
-    """
-
-    energy_j: float | None
-    energy_above_idle_j: float | None
-    coverage_ratio: float
-    idle_w: float | None
-    tau_s: float
-    method: str

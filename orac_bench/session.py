@@ -244,6 +244,7 @@ def open_session(
         turn = stack.enter_context(measuring_alone(settings.home / LOCK, what=what, waiting=listener.waiting))
         store = stack.enter_context(open_store(settings.database_url, write=True))
         store.mark_interrupted(is_alive)
+        _fold_readings(store, settings, listener)
         engine = stack.enter_context(running_engine(settings, environ, note=listener.note))
         facts = server_facts(version=engine.version, supervised=engine.supervised, environment=engine.environment)
         root = settings.sysfs_root
@@ -252,7 +253,6 @@ def open_session(
         if engine.store is not None and not engine.borrowed:
             forget_missing(engine.store, discover(models_folder(settings)))
         run, before = begin(store, intent, now)
-        store.fold_readings(older_than_days=settings.telemetry_keep_days)
         session = Session(
             settings=settings,
             store=store,
@@ -279,3 +279,11 @@ def open_session(
         finally:
             session.close()
             session.keep_readings()
+
+
+def _fold_readings(store: Store, settings: Settings, listener: Listener) -> None:
+    """Folds the readings of old runs to minutes. That it cannot be done costs no run."""
+    try:
+        store.fold_readings(older_than_days=settings.telemetry_keep_days)
+    except OracError as error:
+        listener.note(f"Readings of old runs could not be folded to minutes: {error} The next run tries again.")

@@ -51,9 +51,7 @@ def results_table(results: Sequence[Result], *, width: int = 100) -> str:
         table = _table("suite", "tokens", *(METRICS[key].label for key in keys), "n")
         for result in cases:
             cells = [spread(result.summary.get(key), METRICS[key].unit) for key in keys]
-            count = str(result.done) if "precision" in result.facts else f"{result.done}/{result.planned}"
-            if result.status is not Status.DONE:
-                count += f" {result.status.value}"
+            count = result.tally if result.status is Status.DONE else f"{result.tally} {result.status.value}"
             table.add_row(result.case.suite, result.case.workload.label, *cells, count)
         blocks.append(f"{visible(model)}\n{_text(table, max(width, NARROWEST))}")
     legend = "Median (95 % interval) of the rounds that count; n: how many of the planned ones do."

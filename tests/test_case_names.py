@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from orac_bench.judging.compare import Wishes, compare
 from orac_bench.judging.document import cases_body, comparison_body, history_body, standing_body
 from orac_bench.judging.overview import overview
 from orac_bench.records import Status
+from orac_bench.store.export import export
 from orac_bench.store.store import Store, open_store
 from tests.builders import a_case, a_round, a_run, later
 
@@ -56,6 +58,26 @@ def test_a_comparison_names_both_sides(store: Store) -> None:
 def test_the_event_of_its_begin_names_it(store: Store) -> None:
     begun = [event.data["variant"] for event in store.events(a_run().id) if event.kind == "case"]
     assert begun == [FOUR, SIX]
+
+
+def test_the_table_of_an_export_does(store: Store) -> None:
+    rows = [line for line in export(store, [a_run().id], format="markdown").splitlines() if "first_token" in line]
+    assert [row.split(" | ")[0] for row in rows] == [f"| tiny {FOUR}", f"| tiny {SIX}"]
+
+
+def test_an_export_for_pytest_benchmark_has_one_entry_of_a_name(store: Store) -> None:
+    told = json.loads(export(store, [a_run().id], format="pytest-benchmark"))["benchmarks"]
+    of_e2e = [one for one in told if one["group"] == "first_token"]
+    path = "benchmarks/bench_first_token.py::"
+    assert [(one["fullname"], one["param"], one["params"]) for one in of_e2e] == [
+        (
+            f"{path}first_token[tiny {text} 64 → 16]",
+            f"tiny {text}",
+            {"model": "tiny", "variant": text, "workload": "64 → 16"},
+        )
+        for text in (FOUR, SIX)
+    ]
+    assert len({one["fullname"] for one in told}) == len(told)
 
 
 def test_a_case_of_its_own_has_none(tmp_path: Path) -> None:

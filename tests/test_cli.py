@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -32,6 +34,13 @@ class Said:
     @property
     def document(self) -> Any:
         return json.loads(self.out)
+
+
+class Terminal(io.StringIO):
+    """A person at the keyboard, who types that and then Ctrl-D."""
+
+    def isatty(self) -> bool:
+        return True
 
 
 @pytest.fixture
@@ -129,6 +138,15 @@ def test_nobody_at_the_address_of_an_ollama_is_said_with_the_address(orac: Cli) 
     assert said.status == 2
     assert url in said.err
     assert "  next: " in said.err
+
+
+def test_the_service_that_started_a_run_is_told_which_error_kept_it_from_measuring(orac: Cli) -> None:
+    reading, writing = os.pipe()
+    said = orac("bench", ORAC_OLLAMA_URL="http://127.0.0.1:1", ORAC_EVENTS_FD=str(writing))
+    os.close(writing)
+    with os.fdopen(reading) as heard:
+        assert [json.loads(line) for line in heard] == [{"kind": "failed", "code": "ollama_unreachable"}]
+    assert said.status == 2
 
 
 def test_a_setting_that_is_not_allowed_is_refused_by_name(orac: Cli) -> None:
@@ -282,6 +300,31 @@ def test_models_are_listed_ready_or_refused(orac: Cli, tiny_models: Path, tmp_pa
     assert "refused: half.gguf" in orac("models").out.replace("\n", " ")
 
 
+def test_a_file_that_another_ollama_serves_is_listed_with_its_short_names(
+    orac: Cli, tiny_models: Path, tmp_path: Path
+) -> None:
+    routes = {"GET /api/version": [json_reply({"version": "0.11.4"})], "GET /api/tags": [json_reply({"models": []})]}
+    with FakeOllama(routes) as fake:
+        there = {"ORAC_OLLAMA_STORE": str(tmp_path / "store"), "ORAC_MODELS_DIR": str(tiny_models)}
+        said = orac("models", "--json", ORAC_OLLAMA_URL=fake.url, **there)
+    (phi,) = [row for row in said.document["models"] if row["name"] == "phi-2"]
+    assert (phi["file"], phi["aliases"], phi["catalogued"]) == ("phi-2.gguf", ["phi2"], True)
+
+
+def test_an_export_that_cannot_be_written_is_refused_before_the_runs_are_read(orac: Cli) -> None:
+    said = orac("export", "no-such-run", "-o", "nowhere/out.json")
+    assert "nowhere/out.json could not be written" in said.err
+
+
+def test_an_export_of_no_run_leaves_the_file_that_was_there(orac: Cli, measured: str, tmp_path: Path) -> None:
+    (tmp_path / "out.csv").write_text("kept\n")
+    assert orac("export", "no-such-run", "-o", "out.csv").status == 2
+    assert orac("export", "no-such-run", "-o", "new.csv").status == 2
+    assert ((tmp_path / "out.csv").read_text(), (tmp_path / "new.csv").exists()) == ("kept\n", False)
+    assert orac("export", measured, "--format", "csv", "-o", "out.csv").status == 0
+    assert (tmp_path / "out.csv").read_text().startswith("run,case,")
+
+
 def test_list_has_runs_newest_first_a_page_at_a_time(orac: Cli, measured: str) -> None:
     document = orac("list", "--json").document
     assert document == {
@@ -329,7 +372,8 @@ def test_show_has_run_conditions_results_and_rounds_only_when_asked(orac: Cli, m
 
     (result,) = orac("show", measured, "--rounds", "--json").document["results"]
     assert set(result) == {*keys.split(), "rounds"}
-    assert set(result["rounds"][0]) == {"index", "phase", "status", "error", "flags", "counted", "metrics", "raw"}
+    parts = "index phase block status error flags counted metrics raw"
+    assert set(result["rounds"][0]) == set(parts.split())
     assert set(METRICS) <= set(result["rounds"][0]["metrics"])
     text = orac("show", measured, "--rounds").out
     assert text.startswith(f"Run {measured}: done, 2026-11-22 12:00 to 12:01 UTC, by pytest, ORAC 0.1.0")
@@ -383,6 +427,27 @@ def test_delete_asks_first_and_where_nobody_can_be_asked_it_does_nothing(
     assert "Add --yes." in said.err
     assert orac("delete", measured, "--yes", "--json").document == {"deleted": measured}
     assert orac("list", "--json").document == {"runs": [], "next": None}
+
+
+@pytest.mark.parametrize("words", [["upgrade"], ["rollup", "--rebuild"]])
+def test_a_mistyped_path_of_a_store_makes_no_store(orac: Cli, tmp_path: Path, words: list[str]) -> None:
+    said = orac("db", *words, "--database", f"sqlite:///{tmp_path}/mistyped/orac.db")
+    assert said.status == 2
+    assert "  next: " in said.err
+    assert not (tmp_path / "mistyped").exists()
+
+
+@pytest.mark.parametrize(
+    ("typed", "deleted"), [("y\n", True), ("YES\n", True), ("n\n", False), ("\n", False), ("", False)]
+)
+def test_a_run_is_deleted_where_the_answer_is_yes_and_an_end_of_input_is_no(
+    orac: Cli, measured: str, monkeypatch: pytest.MonkeyPatch, typed: str, *, deleted: bool
+) -> None:
+    monkeypatch.setattr("sys.stdin", Terminal(typed))
+    said = orac("delete", measured, "--json")
+    assert f"Delete run {measured} of " in said.err  # so that stdout is one document, or nothing
+    assert (said.status, said.out) == (0, json.dumps({"deleted": measured}) + "\n" if deleted else "")
+    assert [run["id"] for run in orac("list", "--json").document["runs"]] == ([] if deleted else [measured])
 
 
 def test_the_store_is_looked_after(orac: Cli, measured: str, tmp_path: Path) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from orac_bench.judging.headlines import HEADLINES
 from orac_bench.judging.remembered import Remembered
 from orac_bench.records import Status
 from orac_bench.store.store import Store, open_store
 from tests.builders import a_case, a_round, a_run
+from tests.histories import DECODE, nightly
 
 
 @pytest.fixture
@@ -45,6 +49,30 @@ def test_the_state_is_another_one_when_a_result_closes_and_not_with_each_round(s
     store.add_round(result, a_round())
     assert store.state() == before
     store.close_result(result, status=Status.DONE)
+    assert store.state() != before
+
+
+def test_the_state_is_another_one_when_a_change_of_level_is_found_with_another_ratio(store: Store) -> None:
+    # given a change of level whose ratio was found before the last night
+    nightly(store, [50.0] * 10 + [45.0] * 10)
+    with closing(sqlite3.connect(store.path)) as raw, raw:
+        raw.execute("UPDATE level_change SET ratio = 0.91")
+    before = store.state()
+    # when it is found anew, and once more
+    store.find_levels("night-19", HEADLINES)
+    after = store.state()
+    store.find_levels("night-19", HEADLINES)
+    assert [one.ratio for one in store.level_changes(DECODE.key, "decode_tokens_per_s")] == [0.9]
+    assert before != after == store.state()
+
+
+def test_the_state_is_another_one_when_summaries_are_computed_anew(store: Store) -> None:
+    nightly(store, [50.0, 50.0])
+    with closing(sqlite3.connect(store.path)) as raw, raw:
+        raw.execute("UPDATE result_metric SET median = 49.0")
+    before = store.state()
+    store.rebuild(HEADLINES, told=lambda _done, _of: None)
+    assert [point.median for point in store.points(DECODE.key, "decode_tokens_per_s")] == [50.0, 50.0]
     assert store.state() != before
 
 

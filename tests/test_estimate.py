@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+
+import pytest
+
 from orac_bench.api.estimate import expected, total_s
 from orac_bench.bench import GridPoint
 from orac_bench.candidates import Candidate
+from orac_bench.records import Status
 from orac_bench.store.spent import Spent
+from orac_bench.store.store import open_store
 from orac_bench.suites.grid import SUITES, Wishes, points
+from tests.builders import a_case, a_round, a_run, a_workload, later
 
 SIZES = {"small": 100, "large": 300}
 
@@ -74,3 +83,42 @@ def test_a_set_time_is_what_it_takes() -> None:
     (point,) = points(SUITES["sustained"], Wishes(time_limit_s=90.0))
     cases = expected([(candidate, point)], [], SIZES)
     assert total_s(cases) == 90
+
+
+CASES = [
+    a_case(suite="decode", model=model, workload=a_workload(output_tokens=tokens))
+    for model in ("small", "large")
+    for tokens in (128, 64)
+]
+
+
+def taken_turns(folder: Path, hours: list[float], *, round_s: float | None = 2.0) -> tuple[Spent, ...]:
+    """What is told of a run of four cases, each with a block of two rounds, 2 s apart, at each of `hours`."""
+    now = [later(0)]
+    with open_store(f"sqlite:///{folder}/orac.db", write=True, clock=lambda: now[0]) as store:
+        store.add_run(a_run(), pid=1)
+        facts = {"blocks": len(hours)}
+        begun = [store.begin_result(a_run().id, case, planned=4, position=0, facts=facts) for case in CASES]
+        for block, hour in enumerate(hours):
+            for result, turn in product(begun, range(2)):
+                now[0] = later(hour * 3600 + 2 * turn)
+                metrics = {} if round_s is None else {"e2e_s": round_s}
+                measured = a_round(index=2 * block + turn, started=now[0], metrics=metrics)
+                store.add_round(result, replace(measured, block=block))
+        for result in begun:
+            store.close_result(result, status=Status.DONE)
+        return store.spent()
+
+
+@pytest.mark.parametrize("hours", [[0.0, 1.0], [0.0, 12.0]], ids=["an hour", "a night's interruption"])
+def test_a_case_in_blocks_took_the_time_of_its_own_blocks(tmp_path: Path, hours: list[float]) -> None:
+    # given four cases whose blocks took turns from the first to the last hour
+    found = taken_turns(tmp_path, hours)
+    # then each took its two blocks of two rounds of 2 s, and as many rounds take as long again
+    assert [(one.rounds, one.seconds, one.round_s) for one in found] == [(4, 2 * 4.0, 2.0)] * 4
+    candidate, point = planned("small", rounds=2)
+    assert total_s(expected([(candidate, point)], found, SIZES)) == 8
+
+
+def test_a_case_in_blocks_of_which_nothing_tells_its_time_is_left_out(tmp_path: Path) -> None:
+    assert taken_turns(tmp_path, [1.0], round_s=None) == ()

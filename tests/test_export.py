@@ -90,6 +90,7 @@ def test_the_document_is_that_of_the_interface() -> None:
                     {
                         "index": 0,
                         "phase": "measure",
+                        "block": None,
                         "status": "ok",
                         "error": None,
                         "flags": ["replayed"],
@@ -184,6 +185,16 @@ def test_markdown_is_a_table_of_medians_with_interval_and_n(store: Store) -> Non
         "\n"
         "Median [95 % interval] of the rounds that count; n: those, of those planned.\n"
     )
+
+
+def test_markdown_does_not_hold_the_rounds_of_a_precision_against_the_most_there_may_be(store: Store) -> None:
+    store.add_run(a_run())
+    result = store.begin_result(a_run().id, a_case(), planned=200, position=0)
+    for one in ROUNDS[1:8]:
+        store.add_round(result, one)
+    store.close_result(result, status=Status.DONE, facts={"precision": {"wanted": 0.02}})
+    text = export(store, [a_run().id], format="markdown")
+    assert "| tiny | first_token | 64 → 16 | 225 ms [200, 250] | 525 ms [500, 550] | 6 (1 left out) |" in text
 
 
 def test_markdown_has_the_ratio_of_a_sustained_run(store: Store) -> None:

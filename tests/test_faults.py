@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from orac_bench.errors import (
     StoreMissing,
     StoreReadOnly,
 )
+from orac_bench.store.faults import faults_of_copy
 from orac_bench.store.store import Store, open_store
 from tests.builders import a_run, later
 
@@ -195,6 +197,37 @@ def mounted(fake: str, *words: str) -> list[str]:
         pytest.skip(f"this machine lets nobody mount a small device: {told.stderr.strip()}")
     assert told.returncode == 0, told.stderr
     return told.stdout.splitlines()
+
+
+def test_a_damaged_store_that_is_copied_is_told_by_its_own_name(store: Store, tmp_path: Path) -> None:
+    # given a store whose rounds are overwritten, as a failing card does
+    store.close()
+    with closing(sqlite3.connect(store.path)) as raw:
+        (page,), (size,) = (
+            raw.execute(asked).fetchone()
+            for asked in ("SELECT rootpage FROM sqlite_master WHERE name = 'round'", "PRAGMA page_size")
+        )
+    with store.path.open("r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(b"\xff" * size)
+    # then it is the one that is damaged, and nothing of the copy is left
+    with open_store(url(store.path), write=False) as reader, pytest.raises(StoreError) as refusal:
+        reader.backup(tmp_path / "copy.db")
+    assert refusal.value.what == f"The database {store.path} is damaged (database disk image is malformed)."
+    assert list(tmp_path.glob("copy.db*")) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "file"), [("SQLITE_IOERR_READ", "orac.db"), ("SQLITE_IOERR_WRITE", "copy.db"), ("", "copy.db")]
+)
+def test_a_device_that_fails_while_a_store_is_copied_is_that_of_the_file_it_holds(
+    tmp_path: Path, name: str, file: str
+) -> None:
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorname = name  # as SQLite of Python 3.11 and later says it
+    with pytest.raises(StoreError) as refusal, faults_of_copy(tmp_path / "orac.db", target=tmp_path / "copy.db"):
+        raise error
+    assert refusal.value.what.startswith(f"The device refused to read or write the database {tmp_path / file} (")
 
 
 def test_a_file_size_limit_is_told_as_a_refusal_of_the_device(path: Path) -> None:

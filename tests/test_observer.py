@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import os
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from orac_bench.errors import StoreFull
 from orac_bench.flags import Flag
 from orac_bench.measurement import Measurement
 from orac_bench.observer import Observer, has_gpu
-from orac_bench.records import Chunk, Generation, Phase, Result, Round, ServerTimings
+from orac_bench.records import Chunk, Generation, Phase, Result, Round, ServerTimings, Status
 from orac_bench.selfcheck.known_server import known_server
 from orac_bench.settings import Settings
 from orac_bench.store.store import Store, open_store
@@ -26,6 +27,7 @@ from orac_bench.telemetry.sampler import Sampler
 from orac_bench.telemetry.source import Sample
 from orac_bench.telemetry.sources.sysfs import sysfs
 from orac_bench.watch import Rules
+from tests.builders import a_run, later
 from tests.fakes.board import MONITOR, ZONES, orin_nano, write
 from tests.sessions import Events, a_point, a_session, measure, one_round, settings_for
 from tests.waiting import eventually
@@ -237,6 +239,11 @@ def test_a_rail_that_vanishes_leaves_the_energy_empty_and_the_round_in(board: Pa
     assert ("energy_j" in last.metrics, last.flags - NOISE, last.counted) == (False, {Flag.TELEMETRY_GAP}, True)
 
 
+NO_FOLDING = """
+CREATE TRIGGER full BEFORE DELETE ON reading BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END
+"""
+
+
 class FullForReadings(Store):
     """A store whose disk has room for rounds only."""
 
@@ -255,6 +262,31 @@ def test_readings_that_cannot_be_stored_cost_no_round(board: Path, tmp_path: Pat
                 one_round(measurement)
     assert stored(settings).done == 1
     assert any("readings could not be stored: no space" in text for text in events.told)
+
+
+def test_old_readings_that_cannot_be_folded_cost_no_run(board: Path, tmp_path: Path) -> None:
+    # given an old run whose readings cannot be folded
+    events = Events()
+    with known_server(ttft_s=0.02, token_s=0.001) as server:
+        settings = on(board, server.url, tmp_path)
+        with open_store(settings.database_url, write=True) as store:
+            old = later(-10 * 365 * 86_400)
+            store.add_run(a_run(started=old), pid=1)
+            store.add_readings(a_run().id, [Sample(source="sysfs", at_ns=1, values={"gpu_hz": 1.0})], origin_ns=0)
+            store.update_run(a_run().id, status=Status.DONE, ended=old)
+            with closing(sqlite3.connect(store.path)) as raw:
+                raw.execute(NO_FOLDING)
+        # when a new one begins
+        with measuring(settings, events=events) as measurement:
+            one_round(measurement)
+    # then it says so, and is measured
+    assert stored(settings).done == 1
+    notes = [text for text in events.told if "folded" in text]
+    assert notes == [
+        f"note: Readings of old runs could not be folded to minutes: The database {store.path} cannot grow: "
+        "no space is left on its device (database or disk is full). Free some space, or set ORAC_DATABASE_URL to a "
+        "file elsewhere, then try again. The next run tries again."
+    ]
 
 
 def test_a_recording_gives_joules_and_flags_every_round(tmp_path: Path) -> None:
@@ -313,6 +345,40 @@ def test_without_telemetry_a_round_is_what_it_was_before(tmp_path: Path) -> None
     (round,) = stored(settings).rounds
     assert "telemetry" not in round.raw
     assert not {"energy_j", "sampler_cpu_s", "ram_peak_b"} & set(round.metrics)
+
+
+class Zone:
+    """A source that tells one temperature whenever it is asked."""
+
+    notes: tuple[str, ...] = ()
+
+    def __init__(self, name: str, celsius: float) -> None:
+        self.name, self.celsius = name, celsius
+
+    def __enter__(self) -> Zone:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def fileno(self) -> int | None:
+        return None
+
+    def read(self) -> Sequence[Sample]:
+        values = {"temperature_celsius.die": self.celsius}
+        return (Sample(source=self.name, at_ns=time.monotonic_ns(), values=values),)
+
+
+def test_a_hot_card_is_waited_for_although_the_processor_beside_it_is_cool(board: Path) -> None:
+    # given a card that warms up after the run has begun, and a processor that is asked behind it
+    card = Zone("nvml", 60.0)
+    with Sampler([card, Zone("host", 50.0)], slow_s=0.05) as sampler:
+        observer = Observer(sampler, Rules(root=board, tau_s=0.52, band_celsius=3, limit_s=0.1), note=print)
+        observer.start()
+        card.celsius = 85.0
+        eventually(lambda: any(85.0 in sample.values.values() for sample in observer.recent()))
+        # then the round would start hot
+        assert (observer.start_celsius, observer.cool()) == (60.0, True)
 
 
 def test_the_timed_region_has_no_telemetry_in_it(board: Path) -> None:

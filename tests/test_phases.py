@@ -6,6 +6,7 @@ import contextlib
 import math
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
@@ -56,6 +57,27 @@ def test_a_gap_leaves_the_energy_of_the_round_and_of_its_phases_empty() -> None:
     found = round_energy(samples, (2 * SECOND_NS, 3 * SECOND_NS, 6 * SECOND_NS), tau_s=0.52)
     assert found is not None
     assert [energy.energy_j for energy in (found.whole, *found.phases)] == [None, None, None]
+
+
+def test_a_gap_in_a_short_phase_leaves_it_empty_where_a_counter_measures_and_not_where_a_rail_does() -> None:
+    # given half a second without readings in a prefill of one, of a round of ten
+    values = [{"power_w.VDD_IN": 7.0, "energy_j.GPU": 0.7 * index} for index in range(140)]
+    gap = [each for each in samples_of(values) if not 2.05 < each.at_ns / 1e9 < 2.55]
+    counter = [replace(each, values={"energy_j.GPU": each.values["energy_j.GPU"]}) for each in gap]
+    rails, counted = (
+        round_energy(samples, (2 * SECOND_NS, 3 * SECOND_NS, 12 * SECOND_NS), tau_s=0.52) for samples in (gap, counter)
+    )
+    # then a rail's phases are there with the whole, and of a counter's the one that is covered
+    assert rails is not None
+    assert counted is not None
+    assert [energy.energy_j for energy in (rails.whole, *rails.phases)] == [
+        pytest.approx(joules) for joules in (70, 7, 63)
+    ]
+    assert [energy.energy_j for energy in (counted.whole, *counted.phases)] == [
+        pytest.approx(70),
+        None,
+        pytest.approx(63),
+    ]
 
 
 def test_without_a_meter_there_is_no_energy_and_no_idle_power() -> None:

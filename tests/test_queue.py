@@ -134,6 +134,8 @@ def test_everything_that_happens_in_a_run_is_told_in_order_without_gaps(store: S
         "workload": {"prompt_tokens": 64, "output_tokens": 16, "prompt_sha256": None, "version": 1},
         "position": 1,
         "planned": 2,
+        "planned_unit": "rounds",
+        "planned_at_least": False,
     }
     assert told[4].data == {
         "case": a_case().key,
@@ -144,6 +146,7 @@ def test_everything_that_happens_in_a_run_is_told_in_order_without_gaps(store: S
         "flags": ["started_hot"],
         "error": None,
         "metrics": {"ttft_s": 0.25, "load_s": None},
+        "done": 1,
     }
     assert told[5].data == {"error": "power cut"}
     assert told[6].data == {"resumed": True, "cases": 1}
@@ -152,6 +155,20 @@ def test_everything_that_happens_in_a_run_is_told_in_order_without_gaps(store: S
     assert told[0].at < told[9].at
     assert store.events("first", after=8) == told[8:]
     assert store.events("first", after=2, limit=3) == told[2:5]
+
+
+def test_what_a_case_is_to_reach_is_told_in_seconds_as_rounds_or_as_the_least_of_them(store: Store) -> None:
+    store.add_run(replace(a_run(id="first"), arguments=("--orac-precision", "0.02")), pid=7)
+    plain, timed = a_case(), replace(a_case(suite="sustained"), options={"time_limit_s": 600.0})
+    canary = replace(a_case(suite="decode"), options={"canary": True})
+    for position, case in enumerate((plain, timed, canary), start=1):
+        handle = store.begin_result("first", case, planned=600, position=position)
+        store.add_round(handle, a_round(), done=17 if case is timed else None)
+    told = [event.data for event in store.events("first")]
+    assert [(one["planned_unit"], one["planned_at_least"]) for one in told[1::2]] == [
+        *(("rounds", True), ("s", False), ("rounds", False))
+    ]
+    assert [one["done"] for one in told[2::2]] == [1, 17, 1]
 
 
 def test_what_was_not_kept_is_not_told(store: Store, tmp_path: Path) -> None:

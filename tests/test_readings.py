@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from orac_bench.errors import UnknownRun
+from orac_bench.errors import StoreFull, UnknownRun
 from orac_bench.records import Status
 from orac_bench.store.store import Store, open_store
 from orac_bench.telemetry.source import Sample
@@ -96,6 +98,34 @@ def test_old_readings_become_the_means_of_minutes_and_alerts_their_highest(store
             "power_w.VDD_IN": [6.0, 6.0],
         }
         assert store.check() == ()
+
+
+FULL = """
+CREATE TRIGGER full BEFORE DELETE ON reading WHEN old.run_id = 2
+BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END
+"""
+"""Makes the second run one that cannot be folded."""
+
+
+def test_each_old_run_is_folded_by_itself_so_that_a_fault_takes_none_back(store: Store) -> None:
+    # given three old runs, of which the second cannot be folded
+    with store, closing(sqlite3.connect(store.path)) as raw:
+        ids = [a_run().id, "second-run", "third-run"]
+        for run in ids:
+            if run != a_run().id:
+                store.add_run(a_run(id=run), pid=1)
+            store.add_readings(run, [sample(1, gpu_hz=1000.0), sample(2, gpu_hz=3000.0)], origin_ns=0)
+            store.update_run(run, status=Status.DONE, ended=later(90))
+        raw.execute(FULL)
+        with pytest.raises(StoreFull):
+            store.fold_readings(older_than_days=9)
+        # then the first is folded, and the others are the next time
+        assert [len(store.readings(run)["t_s"]) for run in ids] == [1, 2, 2]
+        assert [len(store.events(run)) for run in ids] == [0, 2, 2]
+        raw.execute("DROP TRIGGER full")
+        assert store.fold_readings(older_than_days=9) == 2
+        assert [len(store.readings(run)["t_s"]) for run in ids] == [1, 1, 1]
+        assert [len(store.events(run)) for run in ids] == [0, 0, 0]
 
 
 def test_raw_text_is_kept_only_where_words_were_not_understood(store: Store, tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ from orac_bench.flags import EXCLUDING, ONLY_TELLING_AT_TIMES, Flag
 from orac_bench.records import (
     Arrival,
     Chunk,
-    Energy,
     Generation,
     Phase,
     Round,
@@ -21,10 +20,14 @@ from orac_bench.records import (
     Summary,
     Workload,
 )
+from orac_bench.telemetry.energy import Energy
 from orac_bench.telemetry.reading import Engine, Rail, Reading
-from tests.builders import NOON, a_case, a_workload
+from tests.builders import NOON, a_case, a_result, a_workload
 
-PURE = ("records", "metrics", "verdicts", "stats.compare", "stats.ranks", "stats.plan", "stats.stopping")
+PURE = (
+    *("records", "metrics", "verdicts", "stats.compare", "stats.ranks", "stats.plan", "stats.stopping"),
+    "telemetry.energy",
+)
 
 
 @pytest.mark.parametrize("module", PURE)
@@ -90,6 +93,11 @@ def test_a_case_is_named_for_tables_with_its_variant_and_its_lengths() -> None:
     assert dataclasses.replace(a_case(), variant="num_thread=4").name == "tiny num_thread=4"
     assert a_workload(prompt_tokens=None).label == "file → 16"
     assert Workload(prompt_tokens=1, output_tokens=1).version == 1
+
+
+def test_a_result_counts_of_those_planned_and_under_a_precision_what_there_is() -> None:
+    assert a_result(planned=200).tally == "0/200"
+    assert a_result(planned=200, facts={"precision": {"wanted": 0.02}}).tally == "0"
 
 
 def test_an_answer_is_the_text_of_its_chunks_with_the_thinking_apart() -> None:

@@ -58,6 +58,19 @@ def test_a_run_says_how_it_was_measured() -> None:
     assert [told[key] for key in ("blocks", "paired", "precision", "canary")] == [10, True, 0.02, "small"]
 
 
+def test_a_result_says_what_its_plan_counts() -> None:
+    def told(result: Result, *arguments: str) -> tuple[Json, Json]:
+        run = replace(a_run(), arguments=arguments)
+        (one,) = shown(run, [result], (), rounds=False, concealed=concealed)["results"]
+        return one["planned_unit"], one["planned_at_least"]
+
+    timed = replace(a_result(), case=replace(a_case(), options={"time_limit_s": 600.0}))
+    assert told(a_result()) == ("rounds", False)
+    assert told(timed) == ("s", False)
+    assert told(a_result(facts={"precision": {"wanted": 0.02}})) == ("rounds", True)  # of another board's export
+    assert told(a_result(), "--orac-precision", "0.02") == ("rounds", True)  # not over yet
+
+
 def test_answers_pairs_and_annotations_stand_beside_their_results() -> None:
     facts = {"answer": "By the sea.", "pair": {"with": "other", "side": "base"}}
     note = Annotation(run="20261122-120000-abcd", case=None, at=later(5), text="new fan")

@@ -107,6 +107,19 @@ def test_a_running_result_shows_the_summary_of_its_rounds_so_far(store: Store) -
     assert (result.status, result.done, result.summary["ttft_s"].median) == (Status.RUNNING, 1, 0.3)
 
 
+def test_a_running_result_is_summed_up_by_block_for_comparisons_as_well(store: Store) -> None:
+    # given six blocks of two rounds
+    store.add_run(a_run(), pid=1)
+    handle = store.begin_result(a_run().id, a_case(), planned=20, position=0)
+    for index in range(12):
+        store.add_round(handle, replace(a_round(index=index, metrics={"ttft_s": 1.0 + index}), block=index // 2))
+    # when it is read for a comparison, then the interval is that of the blocks' medians, 1.5 to 11.5
+    store.begin_result(a_run().id, a_case(key="unbegun"), planned=20, position=1)
+    compared, unbegun = store.measured(a_run().id, ("ttft_s",))
+    assert (compared.summary["ttft_s"].ci_low, compared.summary["ttft_s"].ci_high) == (1.5, 11.5)
+    assert [compared.summary, unbegun.summary] == [one.summary for one in store.results(a_run().id, rounds=False)]
+
+
 def test_arrivals_are_kept_to_the_microsecond(store: Store) -> None:
     store.add_run(a_run(), pid=1)
     handle = store.begin_result(a_run().id, a_case(), planned=1, position=0)

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from orac_bench.flags import Flag
-from orac_bench.telemetry.gate import Gate, hottest, may_start, wait_until_cool
+from orac_bench.telemetry.gate import Gate, hottest, hottest_of, may_start, wait_until_cool
+from orac_bench.telemetry.round import round_values
 from orac_bench.telemetry.source import Sample
 from orac_bench.telemetry.validity import Counters, Finding, cpu_fallback, findings
 
@@ -105,6 +106,26 @@ def test_the_hottest_zone_is_the_junction_or_the_maximum_without_constants() -> 
     assert hottest({**zones, "temperature_celsius.tj": 51.0, "power_w.VDD_IN": 99.0}) == 51.0
     assert hottest(zones) == 52.0
     assert hottest({"power_w.VDD_IN": 5.0}) is None
+
+
+def zone(source: str, at_ns: int, celsius: float | None) -> Sample:
+    """What that source tells of its one zone; nothing of it where `celsius` is None."""
+    values = {"gpu_hz": 1e9} if celsius is None else {"temperature_celsius.die": celsius}
+    return Sample(source=source, at_ns=at_ns, values=values)
+
+
+def test_a_board_is_as_hot_as_the_hottest_of_what_its_sources_told_last() -> None:
+    card_then_host = [zone("nvml", 1, 90.0), zone("host", 2, 49.0), zone("nvml", 3, 85.0), zone("host", 4, 50.0)]
+    assert hottest_of(card_then_host) == 85.0
+    assert hottest_of([*card_then_host, zone("nvml", 5, None)]) == 85.0
+    assert hottest_of([zone("host", 1, None)]) is None
+    assert hottest_of([]) is None
+
+
+def test_a_round_starts_at_the_temperature_of_the_hottest_source_before_it() -> None:
+    told = [zone("nvml", 1, 85.0), zone("host", 2, 50.0), zone("nvml", 4, 87.0), zone("host", 5, 51.0)]
+    values = round_values(told, (3, 6), None)
+    assert (values["temperature_start_celsius"], values["temperature_max_celsius"]) == (85.0, 87.0)
 
 
 def test_a_round_may_start_within_the_band_and_where_nothing_is_known() -> None:

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from orac_bench.models.meminfo import available_b, gpu_used_b, total_b
 from orac_bench.observer import has_gpu
+from orac_bench.records import Json
 from orac_bench.telemetry.board import board_facts, is_tegra
 from orac_bench.telemetry.sources.files import text
 
 NO_L4T = "this is no Jetson, or its /etc/nv_tegra_release is not mounted"
 NO_CUDA = "there is no /usr/local/cuda"
+TOLD_S = 5.0
+"""How long what a reading told of the GPU's memory is taken for its present use."""
+TELLING = frozenset({"jtop", "nvml"})
+"""The sources that tell it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,8 +71,28 @@ def cuda(root: Path = Path("/")) -> str | None:
         return found[1] if found else None
 
 
-def gpu_memory(host: Host, told_b: float | None, root: Path = Path("/")) -> GpuMemory | None:
-    """The GPU's memory; `told_b` is what jetson-stats or the card told last of its use. None without a GPU.
+def told_b(readings: Iterable[tuple[datetime, Mapping[str, Json]]], now: datetime) -> int | None:
+    """The GPU's memory in use by the newest of these readings, in bytes. None where none of the last TOLD_S tells it.
+
+    A reading is when it was taken, and its values by the names of telemetry/source.py.
+    """
+    told = {
+        at: value
+        for at, values in readings
+        if isinstance(value := values.get("gpu_memory_used_b"), int | float) and (now - at).total_seconds() <= TOLD_S
+    }
+    return int(told[max(told)]) if told else None
+
+
+def why_unknown(sources: Iterable[str]) -> str:
+    """Why the use of a card's memory is not known, where these sources are read on demand."""
+    if TELLING.isdisjoint(sources):
+        return "nothing here tells the memory of the card (pip install nvidia-ml-py)"
+    return "nobody has looked in the last seconds; GET /v1/telemetry/latest does"
+
+
+def gpu_memory(host: Host, told_b: int | None, root: Path = Path("/")) -> GpuMemory | None:
+    """The GPU's memory; `told_b` is what jetson-stats or the card has just told of its use. None without a GPU.
 
     On a Jetson all of the memory may become the GPU's; its use is NvMapMemUsed where nobody else tells it, else all
     that is in use.
@@ -73,9 +100,9 @@ def gpu_memory(host: Host, told_b: float | None, root: Path = Path("/")) -> GpuM
     if not host.gpu:
         return None
     if not host.tegra:
-        return GpuMemory(total_b=None, used_b=None if told_b is None else int(told_b), shared=False)
+        return GpuMemory(total_b=None, used_b=told_b, shared=False)
     total, available = total_b(root), available_b(root)
     in_use = None if total is None or available is None else total - available
     mapped = gpu_used_b(root)
-    used = int(told_b) if told_b is not None else mapped if mapped is not None else in_use
+    used = told_b if told_b is not None else mapped if mapped is not None else in_use
     return GpuMemory(total_b=total, used_b=used, shared=True)

@@ -40,7 +40,8 @@ class Child:
     """A command that runs as the leader of its own process group, with no input and its output appended to `log`.
 
     `told` is called on a thread of the child with each JSON object that comes on its pipe. `wait` must be called, once.
-    Raises OSError where it cannot be started.
+    `failed` is the code of the error that it told to have ended with, None where it told none. Raises OSError where it
+    cannot be started.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Child:
         told: Callable[[Mapping[str, Json]], None],
         patience: Patience,
     ) -> None:
+        self.failed: str | None = None
         self._told = told
         self._patience = patience
         self._over = threading.Event()
@@ -117,6 +119,8 @@ class Child:
                     line, whole = b"", rest.endswith(b"\n")
                 said = _object(line)
                 if said is not None:
+                    if said.get("kind") == "failed":
+                        self.failed = str(said.get("code"))
                     self._told(said)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
-from typing import Annotated
+from typing import Annotated, cast
 
 from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import StreamingResponse
@@ -18,6 +18,7 @@ from orac_bench.api.followers import ENDS, Live
 from orac_bench.api.house import Here, House
 from orac_bench.api.problems import concealed, responses
 from orac_bench.api.runs import Ref
+from orac_bench.api.telemetry import standing_out, values_of
 from orac_bench.records import Event, Json, Run, Status
 from orac_bench.settings import Settings
 from orac_bench.store.document import moment
@@ -25,8 +26,10 @@ from orac_bench.store.events import ENDS as OVER
 
 router = APIRouter(prefix="/v1/runs", tags=["runs"])
 
+MOST = 2**31
+"""The greatest number that may be asked for; no run has as many events, and a store holds no number beyond 2^63."""
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-_EXAMPLE = 'id: 4\nevent: round\ndata: {"case": "9f0c", "index": 0, "phase": "measure", "counted": true}\n\n'
+_EXAMPLE = 'id: 4\nevent: round\ndata: {"case": "9f0c", "index": 0, "phase": "measure", "counted": true, "done": 1}\n\n'
 
 
 @router.get(
@@ -44,18 +47,22 @@ _EXAMPLE = 'id: 4\nevent: round\ndata: {"case": "9f0c", "index": 0, "phase": "me
 async def events(
     here: Here,
     run: Ref,
-    after: Annotated[int, Query(ge=0, le=2**31, description="Only events with a greater number.")] = 0,
+    after: Annotated[int, Query(ge=0, le=MOST, description="Only events with a greater number.")] = 0,
     last_event_id: Annotated[
         str | None, Header(alias="Last-Event-ID", max_length=20, description="As `after`; a browser sends it.")
     ] = None,
 ) -> Response:
     """Follows a run: `queued`, `started`, `case`, `round`, `reading` (1 Hz), and how it ended.
 
+    Of a `case`, `planned` counts what `planned_unit` says: `rounds` that count, or seconds (`s`) where a time is set;
+    with `planned_at_least` it goes on until its headlines are known, and there may be more. A `round` tells in `done`
+    what its case has reached, in that unit. A `reading` has the hottest zone and the power as GET /v1/telemetry/latest.
+
     Events are kept and numbered: who comes back with the last number misses none. A `reading` is not kept and repeats
     the number before it.
     """
     if last_event_id is not None and last_event_id.isascii() and last_event_id.isdigit():
-        after = max(after, int(last_event_id))
+        after = max(after, min(int(last_event_id), MOST))
     found, more, known = await run_in_threadpool(_begun, here, run, after)
     if found.status in OVER and not more and not here.jobs.goes_on(found.id):
         if after > 0:
@@ -82,7 +89,7 @@ async def _stream(here: House, run_id: str, after: int) -> AsyncIterator[bytes]:
             if one is None:
                 yield b": still here\n\n"
             elif isinstance(one, Live):
-                yield written(number, "reading", {key: value for key, value in one.data.items() if key != "kind"})
+                yield written(number, "reading", reading_of(one.data))
             else:
                 number = one.number
                 yield written(number, one.kind, told_of(one, here.settings))
@@ -107,6 +114,12 @@ def told_of(event: Event, settings: Settings) -> dict[str, Json]:
     elif isinstance(error, dict) and isinstance(message := error.get("message"), str):
         data["error"] = {**error, "message": concealed(message, settings)}
     return data
+
+
+def reading_of(data: Mapping[str, Json]) -> dict[str, Json]:
+    """What a reading tells, and what stands out in it."""
+    told = {key: value for key, value in data.items() if key != "kind"}
+    return told | cast("dict[str, Json]", standing_out(values_of(told)))
 
 
 def _ending(run: Run) -> bytes:

@@ -5,23 +5,25 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timezone
 from typing import Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from orac_bench import __version__
-from orac_bench.api.board import NO_CUDA, NO_L4T, gpu_memory
+from orac_bench.api.board import NO_CUDA, NO_L4T, gpu_memory, told_b, why_unknown
 from orac_bench.api.house import Here, House
 from orac_bench.api.keeper import State
 from orac_bench.api.problems import problem
+from orac_bench.doctor import LITTLE_DISK_B
 from orac_bench.errors import OracError
 from orac_bench.lock import measuring_now
 from orac_bench.models.meminfo import available_b, free_b, total_b
+from orac_bench.records import Json
 from orac_bench.surroundings import Finding
 
-LITTLE_DISK_B = 512 * 2**20
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 router = APIRouter(prefix="/v1", tags=["health"])
@@ -32,7 +34,7 @@ class Versions(BaseModel):
 
     orac: str
     python: str
-    ollama: str | None = Field(description="Of the Ollama that answers, or did last.")
+    ollama: str | None = Field(description="Of the Ollama that answers; null while none does.")
     l4t: str | None = Field(description="NVIDIA's Linux of a Jetson, as its host says.")
     jetpack: str | None
     cuda: str | None
@@ -99,12 +101,16 @@ class Health(BaseModel):
     missing: dict[str, str] = Field(description="Why a value is null, by its place.")
 
 
-@router.get("/health", summary="How the service stands")
-def health(here: Here) -> Health:
+@router.get("/health", summary="How the service stands", response_model=Health)
+def health(here: Here) -> Response:
     """Versions, memory, and what is wrong with what to do about it. 200 also while Ollama is down."""
+    return Response(standing(here).model_dump_json(), media_type="application/json")
+
+
+def standing(here: House) -> Health:
+    """How the service stands now. Whoever has a page open asks for it all the time."""
     root, host, keeper = here.settings.sysfs_root, here.host, here.keeper
-    told = here.glance.latest
-    gpu = gpu_memory(host, None if told is None else told.values.get("gpu_memory_used_b"), root)
+    gpu = gpu_memory(host, told_b(_readings(here), datetime.now(timezone.utc)), root)
     measured = measuring_now(here.lock)
     around = here.lookout.findings()
     broken, odd = _broken(here, around), _odd(here, around)
@@ -128,6 +134,14 @@ def health(here: Here) -> Health:
     )
     found.missing = _missing(found, here)
     return found
+
+
+def _readings(here: House) -> Iterator[tuple[datetime, Mapping[str, Json]]]:
+    """What was read last, by the service and by the present run, where there is such a reading."""
+    if (own := here.glance.latest) is not None:
+        yield own.at, {**own.values}
+    if (told := here.last_reading) is not None:
+        yield told.at, told.data
 
 
 def _broken(here: House, around: Sequence[Finding]) -> list[str]:
@@ -183,7 +197,7 @@ def _missing(found: Health, here: House) -> dict[str, str]:
         "memory.free_b": "/proc/meminfo cannot be read",
         "gpu_memory": "there is no GPU that Ollama could use",
         "gpu_memory.total_b": "nothing here tells the memory of the card",
-        "gpu_memory.used_b": "nothing here tells the memory of the card (pip install nvidia-ml-py)",
+        "gpu_memory.used_b": why_unknown(here.sources),
     }
     values: dict[str, object] = {"gpu_memory": found.gpu_memory}
     for part, model in (("versions", found.versions), ("memory", found.memory), ("gpu_memory", found.gpu_memory)):

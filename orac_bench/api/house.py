@@ -67,7 +67,7 @@ class House:
     """Set when the service is told to end: calls that wait give up then."""
     began_s: float = field(default_factory=time.monotonic)
     loads: threading.Lock = field(default_factory=threading.Lock)
-    """Loads and unloads are done one after the other."""
+    """Held by calls that load or unload, one after the other. A prompt has Ollama load its model outside it."""
     loading: str | None = None
     """The model that is being loaded by a call. None while none is."""
     last_reading: Told | None = None
@@ -134,6 +134,7 @@ def open_house(settings: Settings, *, environ: Mapping[str, str] | None = None) 
             environ={**others, **as_environ(settings)},
             told=told,
             found=keeper.found,
+            awaited=keeper.awaited,
             most_queued=settings.max_queued,
         )
         followers = Followers(store, goes_on=jobs.goes_on)

@@ -14,12 +14,11 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime, timezone
 from pathlib import Path
 
+from orac_bench.api.aftermath import ATTEMPTS, fail, interrupted, lose, refused
 from orac_bench.api.child import HASTE, Child, Patience
 from orac_bench.api.recovery import recover
-from orac_bench.api.said import last_words
 from orac_bench.api.wish import first_command, next_command, run_folder
 from orac_bench.beginning import is_alive
 from orac_bench.errors import Busy, Holder, OracError, UnknownRun
@@ -28,17 +27,17 @@ from orac_bench.records import Json, Run, Status
 from orac_bench.store.store import Store
 
 SAID = "log.txt"
-ATTEMPTS = 3
-"""How often a run's process is started without that a case is finished, before the run is given up."""
-
 PAUSES_S = (0.0, 2.0, 10.0)
 """Before each of these starts: what failed at once may need a moment."""
 
 LOOKED_S = 2.0
 """How often the machine is looked at while a shell's measurement holds it, and the store while it fails."""
 
-WRONG_USAGE = 2
-"""The exit status for which another try changes nothing."""
+OLLAMA_S = 20.0
+"""How long an Ollama that is being started is waited for, as by a call."""
+
+OLLAMA_LOOKED_S = 0.25
+"""How often it is looked then whether it is there."""
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -49,7 +48,8 @@ class Jobs:
     `told` is called on another thread with a run's id and what its process says; with None where its standing may
     have changed. `command` gives the words for a queued run and its wish, `again` those to go on with one. A run
     that is cancelled is ended with `patience`, one that the block's end interrupts with `haste`. At most `most_queued`
-    wait, None for any number.
+    wait, None for any number. `awaited` says whether there is no Ollama and may be one in a moment: no process is
+    started meanwhile, but for `ollama_s` at most. `found` is called then, and what it gives where a process was killed.
     """
 
     def __init__(
@@ -62,6 +62,8 @@ class Jobs:
         command: Callable[[str, Mapping[str, Json]], Sequence[str]] = first_command,
         again: Callable[[str], Sequence[str]] = next_command,
         found: Callable[[], Callable[[], None]] = lambda: lambda: None,
+        awaited: Callable[[], bool] = lambda: False,
+        ollama_s: float = OLLAMA_S,
         patience: Patience | None = None,
         haste: Patience = HASTE,
         pauses_s: Sequence[float] = PAUSES_S,
@@ -76,6 +78,8 @@ class Jobs:
         self._command = command
         self._again = again
         self._found = found
+        self._awaited = awaited
+        self._ollama_s = ollama_s
         self.trouble: Exception | None = None
         """Why the queue waits though nobody measures. None where it does not."""
         self._killed = False
@@ -208,11 +212,14 @@ class Jobs:
         self._present = run_id
         if run_id not in self._waiting:
             self._waiting.appendleft(run_id)  # it stays in hand where the store fails meanwhile
-        put_back, self._killed = self._found(), False
+        put_back: Callable[[], None] | None = None
+        self._killed = False
         with suppress(UnknownRun):
+            self._rest(run_id, self._ollama_s, over=lambda: not self._awaited())
+            put_back = self._found()
             while self._attempt(run_id):
                 pass
-        if self._killed:
+        if self._killed and put_back is not None:
             put_back()
         self._waiting.popleft()
         self._told(run_id, None)
@@ -220,11 +227,11 @@ class Jobs:
 
     def _attempt(self, run_id: str) -> bool:
         """Starts the run's process and waits for its end. Whether it shall be tried again."""
-        if self._interrupted(run_id) not in (Status.QUEUED, Status.INTERRUPTED):
+        if interrupted(self._store, run_id) not in (Status.QUEUED, Status.INTERRUPTED):
             return False
         attempt = self._store.count_attempt(run_id)
         if attempt > ATTEMPTS:
-            self._lose(run_id)
+            lose(self._store, run_id, self.log(run_id))
             return False
         self._rest(run_id, self._pauses_s[min(attempt, len(self._pauses_s)) - 1])
         log = self.log(run_id)
@@ -247,47 +254,29 @@ class Jobs:
         with self._starting:
             self._child = None
         if self._stopped.is_set():
-            self._interrupted(run_id)
+            interrupted(self._store, run_id)
             self._store.forgive_attempt(run_id)
             return False
-        return self._settled(run_id, ended)
+        stands = interrupted(self._store, run_id)
+        if refused(stands, ended, child.failed):
+            fail(self._store, run_id, self.log(run_id))
+            return False
+        self._told(run_id, None)
+        return stands in (Status.QUEUED, Status.INTERRUPTED)
 
-    def _rest(self, run_id: str, pause_s: float) -> None:
-        """Waits before a start, as long as the run is wanted: one that was cancelled holds up nobody behind it."""
+    def _rest(self, run_id: str, pause_s: float, *, over: Callable[[], bool] = lambda: False) -> None:
+        """Waits before a start, until it is `over` and as long as the run is wanted.
+
+        One that was cancelled holds up nobody behind it.
+        """
         until = time.monotonic() + pause_s
         while True:
             self._wake.clear()
             wanted = self._store.run(run_id).status in (Status.QUEUED, Status.INTERRUPTED)
             left_s = until - time.monotonic()
-            if left_s <= 0 or self._stopped.is_set() or not wanted:
+            if left_s <= 0 or self._stopped.is_set() or not wanted or over():
                 return
-            self._wake.wait(left_s)
-
-    def _interrupted(self, run_id: str) -> Status:
-        """Where the run stands, now that no process measures it: one that was killed could not write that down."""
-        if self._store.run(run_id).status is Status.RUNNING:
-            self._store.update_run(run_id, status=Status.INTERRUPTED, ended=datetime.now(timezone.utc))
-        return self._store.run(run_id).status
-
-    def _settled(self, run_id: str, ended: int) -> bool:
-        """Writes down what became of the run, whose process ended with that status. Whether it shall go on."""
-        stands = self._interrupted(run_id)
-        if stands is Status.QUEUED and ended == WRONG_USAGE:
-            why = last_words(self.log(run_id)) or "its process could not begin"
-            self._store.update_run(run_id, status=Status.FAILED, ended=datetime.now(timezone.utc), error=why)
-            return False
-        self._told(run_id, None)
-        return stands in (Status.QUEUED, Status.INTERRUPTED)
-
-    def _lose(self, run_id: str) -> None:
-        said = last_words(self.log(run_id))
-        self._store.update_run(
-            run_id,
-            status=Status.LOST,
-            ended=datetime.now(timezone.utc),
-            error=f"its process was started {ATTEMPTS} times without finishing a case"
-            + ("" if said is None else f"; it said at last: {said}"),
-        )
+            self._wake.wait(min(left_s, OLLAMA_LOOKED_S))
 
 
 def _busy(holder: Holder) -> Busy:

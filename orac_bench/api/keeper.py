@@ -9,7 +9,7 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from enum import Enum
@@ -18,6 +18,7 @@ from types import TracebackType
 from urllib.parse import urlsplit
 
 from orac_bench.announcement import announced
+from orac_bench.api.aftermath import PASSING
 from orac_bench.api.calls import Calls
 from orac_bench.engine import Engine, own_engine, restore
 from orac_bench.errors import OllamaSilent, OllamaStartFailed, OllamaUnreachable, OracError
@@ -43,7 +44,7 @@ LOOK_S = 5.0
 GRACE_S = 3.0
 """How long what is asked of Ollama may go on when the service is told to end."""
 PAUSES_S = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)
-"""Before each start after one that failed."""
+"""Before each start after one that failed, or gave an Ollama that lived for less than the last of these."""
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -71,6 +72,8 @@ class Keeper:
         closing: threading.Event,
         quiet: Callable[[], bool],
         idle_looked_s: float = IDLE_LOOKED_S,
+        quiet_looked_s: float = QUIET_LOOKED_S,
+        pauses_s: Sequence[float] = PAUSES_S,
     ) -> None:
         self.state = State.STARTING
         self.version: str | None = None
@@ -83,6 +86,8 @@ class Keeper:
         self._closing = closing
         self._quiet = quiet
         self._idle_looked_s = idle_looked_s
+        self._quiet_looked_s = quiet_looked_s
+        self._pauses_s = pauses_s
         self._engine: Engine | None = None
         self._port: int | None = None
         self._changed = threading.Condition()
@@ -108,6 +113,10 @@ class Keeper:
     def silent(self) -> bool:
         """Whether Ollama took the last call and answered nothing, when it was asked what it has in memory."""
         return self.state is State.UP and self._silent
+
+    def awaited(self) -> bool:
+        """Whether there is no Ollama and may be one in a moment: it is on its way, or what keeps it down may pass."""
+        return self.state is State.STARTING or isinstance(self.trouble, PASSING)
 
     def engine(self, *, within_s: float = PATIENCE_S) -> Engine:
         """The engine that answers; one that is being started is waited for. Its client is for one thread at a time.
@@ -148,24 +157,26 @@ class Keeper:
         """
         with self._looking:
             seldom = self._quiet() or self._silent
-            if not seldom or time.monotonic() - self._looked_s > QUIET_LOOKED_S:
+            if not seldom or time.monotonic() - self._looked_s > self._quiet_looked_s:
                 self._in_memory = self._look()
                 self._looked_s = time.monotonic()
             return self._in_memory
 
     def _look(self) -> tuple[Loaded, ...]:
-        self._silent = False
-        if self.state is not State.UP:
-            return ()
+        """What Ollama has in memory as it says; empty where it does not. `silent` holds until it was asked again."""
+        found: tuple[Loaded, ...] = ()
+        silent = False
         try:
-            with self.client(within_s=0.0, idle_timeout_s=LOOK_S) as client:
-                return client.loaded()
+            if self.state is State.UP:
+                with self.client(within_s=0.0, idle_timeout_s=LOOK_S) as client:
+                    found = client.loaded()
         except OllamaSilent as error:
-            self._silent = True
+            silent = True
             _LOGGER.warning("Ollama: %s", error)
-            return ()
         except OracError:
-            return ()
+            found = ()
+        self._silent = silent
+        return found
 
     def found(self) -> Callable[[], None]:
         """What is in memory now, as a call that has it so again: for a run whose process was killed.
@@ -198,14 +209,13 @@ class Keeper:
             began = time.monotonic()
             try:
                 self._keep()
-                failures = 0
             except Exception as error:  # noqa: BLE001 - whatever it is, there must be an Ollama again
-                if time.monotonic() - began > PAUSES_S[-1]:
-                    failures = 0
-                failures = min(failures + 1, len(PAUSES_S) - 1)
                 self._failed(error)
                 self._port = None
-                self._over.wait(PAUSES_S[failures])
+            lasted = time.monotonic() - began > self._pauses_s[-1]
+            failures = 0 if lasted else failures + 1
+            if failures:
+                self._over.wait(self._pauses_s[min(failures, len(self._pauses_s)) - 1])
 
     def _failed(self, error: Exception) -> None:
         """Tells why there is no Ollama, and logs it where it is another reason than before.
@@ -252,7 +262,7 @@ class Keeper:
                 self.loaded()
 
     def _pause_s(self) -> float:
-        return QUIET_LOOKED_S if self._silent else self._idle_looked_s
+        return self._quiet_looked_s if self._silent else self._idle_looked_s
 
     def _tell(self, state: State, engine: Engine | None, trouble: OracError | None) -> None:
         with self._changed:

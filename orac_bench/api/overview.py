@@ -27,7 +27,7 @@ def told(here: Here) -> Response:
     )
     mode = power_mode(here.settings.sysfs_root)
     board = {
-        **health.health(here).model_dump(),
+        **health.standing(here).model_dump(),
         "reading": telemetry.latest(here).model_dump(),
         "power_mode": None if mode is None else mode.name or str(mode.id),
     }

@@ -42,6 +42,8 @@ SHOWN: dict[str, JsonValue] = {
             "case": {"key": "9f0c", "suite": "decode", "model": "phi-2.q4_k_m", "workload": {"output_tokens": 128}},
             "status": "done",
             "planned": 10,
+            "planned_unit": "rounds",
+            "planned_at_least": False,
             "done": 10,
             "summary": {"decode_tokens_per_s": {"n": 10, "median": 12.61, "ci_low": 12.55, "ci_high": 12.66}},
         }
@@ -74,7 +76,9 @@ class RunBody(BaseModel):
     )
     rounds: int | None = Field(default=None, ge=1, le=10_000, description="Counted rounds a case.")
     warmup: int | None = Field(default=None, ge=0, le=1_000, description="Warm-up rounds a case.")
-    output_tokens: int | None = Field(default=None, ge=1, le=1_000_000, description="Tokens to write.")
+    output_tokens: int | None = Field(
+        default=None, ge=1, le=1_000_000, description="Tokens to write; ORAC_OUTPUT_LIMIT_TOKENS bounds them."
+    )
     prompt_tokens: Length | list[Length] | None = Field(default=None, description="Length or lengths of the prompt.")
     paired: bool | None = Field(default=None, description="Interleaves two models, or two variants, for a verdict.")
     variants: list[Variant] | None = Field(default=None, max_length=8, description="KEY=VALUE, for a paired run.")
@@ -103,7 +107,9 @@ class BenchmarkBody(BaseModel):
         default=None, min_length=1, description="What each model is asked, unchanged in every round."
     )
     rounds: int | None = Field(default=None, ge=1, le=100, description="Rounds a model; 3 where left out.")
-    output_tokens: int | None = Field(default=None, ge=1, description="The most tokens of an answer; else 128.")
+    output_tokens: int | None = Field(
+        default=None, ge=1, description="The most tokens of an answer; else 128. ORAC_OUTPUT_LIMIT_TOKENS bounds them."
+    )
 
 
 class Queued(BaseModel):

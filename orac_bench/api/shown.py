@@ -1,6 +1,7 @@
 """A run as it is shown over HTTP: the document of `orac show RUN --json`, and what a page draws beside it. Pure.
 
-Beside the document: why a run, a case or its answer is as it is, when a round began, who wrote what.
+Beside the document: what a plan counts, why a run, a case or its answer is as it is, when a round began, who wrote
+what.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from orac_bench.judging.document import annotation_body
+from orac_bench.precision import FACT
 from orac_bench.records import Json, Result, Run
 from orac_bench.store.document import (
     Object,
@@ -20,6 +22,7 @@ from orac_bench.store.document import (
     round_part,
     run_part,
 )
+from orac_bench.store.events import PRECISION, aim_part
 from orac_bench.store.marks import Annotation
 
 
@@ -35,6 +38,7 @@ def shown(
     told = [
         {
             **result_part(result),
+            **aim_part(result.case, precise=FACT in result.facts or PRECISION in run.arguments),
             "variant": result.case.variant or None,
             "error": _failure(failure_part(result.failure), concealed),
             "answer": result.facts.get("answer"),
@@ -58,7 +62,6 @@ def _rounds(run: Run, result: Result, concealed: Callable[[str], str]) -> list[J
         {
             **round_part(one),
             "error": _failure(failure_part(one.failure), concealed),
-            "block": one.block,
             "started_s": _since(run.started, one.started),
         }
         for one in result.rounds

@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TypedDict
+
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from orac_bench.api.house import Here, Told
 from orac_bench.api.problems import responses
+from orac_bench.records import Json
+from orac_bench.telemetry.gate import hottest
+from orac_bench.telemetry.phases import meter
+from orac_bench.telemetry.source import Sample, named, owned
 from orac_bench.telemetry.sources.replay import NAME as REPLAY
 
 router = APIRouter(prefix="/v1", tags=["telemetry"])
+
+
+class StandingOut(TypedDict):
+    """What a person looks at first in a reading."""
+
+    hottest_celsius: float | None
+    hottest: str | None
+    power_w: float | None
+    power_rail: str | None
 
 
 class LatestReading(BaseModel):
@@ -23,6 +40,10 @@ class LatestReading(BaseModel):
                     "run": None,
                     "sources": ["sysfs"],
                     "values": {"power_w.VDD_IN": 5.1, "temperature_celsius.tj": 47.5, "ram_used_b": 2147483648},
+                    "hottest_celsius": 47.5,
+                    "hottest": "tj",
+                    "power_w": 5.1,
+                    "power_rail": "VDD_IN",
                     "replayed": False,
                 }
             ]
@@ -33,6 +54,10 @@ class LatestReading(BaseModel):
     run: str | None = Field(description="The run whose process took it; null where the service looked itself.")
     sources: list[str] = Field(description="Where the values come from.")
     values: dict[str, float] = Field(description="By name, in the unit at its end; behind a dot what it belongs to.")
+    hottest_celsius: float | None = Field(description="Of the board's hottest zone: what rounds wait for.")
+    hottest: str | None = Field(description="The name of that zone.")
+    power_w: float | None = Field(description="Of what a round's energy is measured by; null without one for all.")
+    power_rail: str | None = Field(description="The name of that rail, or of the card.")
     replayed: bool = Field(description="Whether it is a recording, not this board's.")
 
 
@@ -57,13 +82,7 @@ def latest(here: Here) -> LatestReading:
     found = None if here.measuring else here.glance.take()
     if found is None:
         return _EMPTY
-    return LatestReading(
-        at=found.at.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        run=None,
-        sources=[*found.sources],
-        values=dict(found.values),
-        replayed=found.replayed,
-    )
+    return _reading(found.at, None, found.sources, found.values, replayed=found.replayed)
 
 
 @router.get("/runs/{run}/telemetry", summary="The readings of a run", responses=responses(404))
@@ -72,15 +91,53 @@ def of_run(run: str, here: Here) -> Columns:
     return Columns(here.store.readings(here.store.resolve(run)))
 
 
-def _of_run(told: Told, *, replayed: bool) -> LatestReading:
-    values = {
+def values_of(data: Mapping[str, Json]) -> dict[str, float]:
+    """The values by name in what the process of a run told."""
+    return {
         name: float(value)
-        for name, value in told.data.items()
+        for name, value in data.items()
         if name != "t_s" and isinstance(value, int | float) and not isinstance(value, bool)
     }
+
+
+def standing_out(values: Mapping[str, float]) -> StandingOut:
+    """The hottest zone in celsius and the power in W, by the rules that rounds are measured by, with their names.
+
+    None where no sensor tells the temperature, or the power of the whole.
+    """
+    celsius = hottest(values)
+    zones = owned(values, "temperature_celsius")
+    whole = meter([Sample(source="", at_ns=0, values=values)])
+    rail = None if whole is None else whole.partition(".")[2]
+    power_w = None if rail is None else values.get(named("power_w", rail))
+    return {
+        "hottest_celsius": celsius,
+        "hottest": next((zone for zone in zones if _alone(zone, zones[zone]) == celsius), None),
+        "power_w": power_w,
+        "power_rail": None if power_w is None else rail,
+    }
+
+
+def _alone(zone: str, celsius: float) -> float | None:
+    """The temperature of a zone as if there were no other; None where it does not count."""
+    return hottest({named("temperature_celsius", zone): celsius})
+
+
+def _of_run(told: Told, *, replayed: bool) -> LatestReading:
+    return _reading(told.at, told.run, ["run"], values_of(told.data), replayed=replayed)
+
+
+def _reading(
+    at: datetime, run: str | None, sources: Sequence[str], values: Mapping[str, float], *, replayed: bool
+) -> LatestReading:
     return LatestReading(
-        at=told.at.strftime("%Y-%m-%dT%H:%M:%SZ"), run=told.run, sources=["run"], values=values, replayed=replayed
+        at=at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        run=run,
+        sources=[*sources],
+        values=dict(values),
+        **standing_out(values),
+        replayed=replayed,
     )
 
 
-_EMPTY = LatestReading(at=None, run=None, sources=[], values={}, replayed=False)
+_EMPTY = LatestReading(at=None, run=None, sources=[], values={}, **standing_out({}), replayed=False)

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import orac_bench
 from orac_bench.bench import Bench
-from orac_bench.errors import MissingPrerequisite, OllamaError
+from orac_bench.errors import MissingPrerequisite, OllamaError, OracError
 from orac_bench.options import wished
 from orac_bench.outcome import outcome
+from orac_bench.report import EVENTS_FD, Report
 from orac_bench.settings import Settings, checkout
 from orac_bench.store.document import document
 from orac_bench.store.store import open_store
@@ -33,8 +34,11 @@ def bench(settings: Settings, arguments: argparse.Namespace) -> int:
             Bench.asked(settings, wished(arguments))  # a wrong wish is told here, without pytest's words
         with _pytest_unheard() as said:
             code, run_id, faults = measure(_pytest_arguments(settings, arguments))
-    except OllamaError as error:  # before any round: an Ollama that answers is a prerequisite
-        raise MissingPrerequisite(error.what, next=error.next) from error
+    except OracError as error:
+        _tell_service(error)
+        if isinstance(error, OllamaError):  # before any round: an Ollama that answers is a prerequisite
+            raise MissingPrerequisite(error.what, next=error.next) from error
+        raise
     status = EXIT_STATUS.get(code, 1)
     if status == 130:
         print("orac: interrupted", file=sys.stderr)
@@ -53,6 +57,12 @@ def bench(settings: Settings, arguments: argparse.Namespace) -> int:
     for line in lines:
         print(line if arguments.json else visible(line))
     return status
+
+
+def _tell_service(error: OracError) -> None:
+    """Tells the service that started this process, where one did, what kept it from measuring: some of it passes."""
+    if (descriptor := os.environ.get(EVENTS_FD)) is not None:
+        Report(int(descriptor)).tell("failed", {"code": error.code})
 
 
 def benchmarks_folder() -> Path:

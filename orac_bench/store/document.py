@@ -97,6 +97,7 @@ def round_part(one: Round) -> Object:
     return {
         "index": one.index,
         "phase": one.phase.value,
+        "block": one.block,
         "status": one.status.value,
         "error": failure_part(one.failure),
         "flags": [*sorted(flag.value for flag in one.flags)],

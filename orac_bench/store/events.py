@@ -21,6 +21,9 @@ STARTED = "started"
 ENDS = frozenset({Status.DONE, Status.FAILED, Status.CANCELLED, Status.INTERRUPTED, Status.LOST})
 """The statuses that are events of the same name. Only after `interrupted` may more follow."""
 
+PRECISION = "--orac-precision"
+"""Among the arguments of a run whose cases go on until their headlines are known."""
+
 
 def tell(session: Session, run: RunRow, kind: str, data: Mapping[str, Json], now: datetime) -> None:
     """Adds an event to `run`, with the next number."""
@@ -49,11 +52,22 @@ def tell_case(session: Session, run: RunRow, case: Case, now: datetime, *, posit
     named = case_part(case)
     named["case"] = named.pop("key")
     named["variant"] = case.variant or None
-    tell(session, run, "case", {**named, "position": position, "planned": planned}, now)
+    aim = aim_part(case, precise=PRECISION in run.arguments)
+    tell(session, run, "case", {**named, "position": position, "planned": planned, **aim}, now)
+
+
+def aim_part(case: Case, *, precise: bool) -> dict[str, Json]:
+    """What `planned` and `done` of a case count: rounds that count, or seconds where a time is set.
+
+    And whether there may be more than planned, as it goes on until it is `precise`; but a canary does not.
+    """
+    timed = "time_limit_s" in case.options
+    at_least = precise and not timed and "canary" not in case.options
+    return {"planned_unit": "s" if timed else "rounds", "planned_at_least": at_least}
 
 
 def tell_round(session: Session, result: ResultRow, one: Round, now: datetime, *, metrics: Sequence[str]) -> None:
-    """Tells that a round was kept, with those of its values that `metrics` names."""
+    """Tells that a round was kept, with those of its values that `metrics` names, and what its result has reached."""
     run = session.get(RunRow, result.run_id)
     case = session.get(CaseRow, result.case_id)
     if run is None or case is None:
@@ -67,6 +81,7 @@ def tell_round(session: Session, result: ResultRow, one: Round, now: datetime, *
         "flags": [*sorted(flag.value for flag in one.flags)],
         "error": failure_part(one.failure),
         "metrics": {key: one.metrics.get(key) for key in metrics},
+        "done": result.done,
     }
     tell(session, run, "round", data, now)
 
@@ -84,7 +99,6 @@ def events(session: Session, run_id: int, *, after: int, limit: int) -> tuple[Ev
     )
 
 
-def forget(session: Session, *, before: datetime) -> None:
-    """Deletes the events of ended runs that began before then."""
-    old = sa.select(col(RunRow.id)).where(col(RunRow.started) < before, col(RunRow.ended).is_not(None))
-    session.execute(sa.delete(EventRow).where(col(EventRow.run_id).in_(old)))
+def forget(session: Session, run_id: int) -> None:
+    """Deletes the events of a run."""
+    session.execute(sa.delete(EventRow).where(col(EventRow.run_id) == run_id))

@@ -20,7 +20,7 @@ from orac_bench.store.document import (
     run_part,
 )
 from orac_bench.store.node import Node
-from orac_bench.store.rows import only_telling
+from orac_bench.store.rows import only_telling, variant_of
 from orac_bench.store.store import Store
 from orac_bench.store.tables import METRIC_COLUMNS
 from orac_bench.store.writing import SUSTAINED
@@ -155,6 +155,7 @@ def _case_of(node: Node) -> Case:
             version=workload["version"].count(),
         ),
         options=node["options"].object(),
+        variant=variant_of(node["facts"].object()),
     )
 
 
@@ -178,6 +179,7 @@ def _round_of(node: Node) -> Round:
         failure=node["error"].maybe(_failure_of),
         raw=node["raw"].object(),
         arrivals_ns=tuple(at.arrival_ns() for at in node["arrivals_ns"].items()),
+        block=node["block"].maybe(Node.count) if "block" in node.object() else None,  # older exports lack it
     )
 
 

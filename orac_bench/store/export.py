@@ -122,9 +122,9 @@ def _table(run: Run, results: Sequence[Result]) -> str:
         cells = [_spread(result.summary.get(key), METRICS[key].unit) for key in shown]
         measured = sum(one.phase is Phase.MEASURE for one in result.rounds)
         left_out = f" ({measured - result.done} left out)" if measured > result.done else ""
-        count = f"{result.done}/{result.planned}{left_out}"
         workload = result.case.workload.label
-        lines.append(_row([_cell(result.case.model), _cell(result.case.suite), workload, *cells, count]))
+        cells.append(f"{result.tally}{left_out}")
+        lines.append(_row([_cell(result.case.name), _cell(result.case.suite), workload, *cells]))
     return "\n".join([*lines, "", "Median [95 % interval] of the rounds that count; n: those, of those planned.", ""])
 
 

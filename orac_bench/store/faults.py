@@ -39,6 +39,9 @@ _KINDS: tuple[tuple[str, type[StoreError], str, str], ...] = (
 )
 """A part of SQLite's message (3.10 has no error codes), and what it means for the file."""
 
+_OF_WHAT_IS_READ = ("locked", "not a database", "malformed")
+"""Kinds that a file which is only being made cannot be of."""
+
 _TOO_LITTLE_B = 1 << 18
 
 
@@ -54,6 +57,22 @@ def faults(path: Path) -> Iterator[None]:
         raise told(str(getattr(error, "orig", None) or error), path) from error
     except OSError as error:
         raise told(_as_sqlite_says(error), path) from error
+
+
+@contextmanager
+def faults_of_copy(path: Path, *, target: Path) -> Iterator[None]:
+    """As `faults`, while the database at `path` is copied to `target`: the error names the one that it is about.
+
+    An I/O error is one of `target` unless SQLite says that it is one of reading, which it does from Python 3.11 on.
+    """
+    try:
+        yield
+    except sqlite3.Error as error:
+        message, name = str(error), str(getattr(error, "sqlite_errorname", ""))
+        read = name.endswith("_READ") or any(part in message for part in _OF_WHAT_IS_READ)
+        raise told(message, path if read else target) from error
+    except OSError as error:
+        raise told(_as_sqlite_says(error), target) from error
 
 
 def told(message: str, path: Path) -> StoreError:

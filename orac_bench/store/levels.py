@@ -19,6 +19,7 @@ from sqlmodel import col
 from orac_bench.records import Case
 from orac_bench.stats.history import change_points
 from orac_bench.store.history import Point, points
+from orac_bench.store.state import computed_anew
 from orac_bench.store.tables import CaseRow, LevelChangeRow, ResultRow, RunRow
 
 METHOD_VERSION = 1
@@ -59,6 +60,16 @@ class Measuring:
     suite: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """The changes of level of a case's metric, and all the runs at which they were sought."""
+
+    case_id: int
+    metric: str
+    runs: frozenset[str]
+    changes: tuple[Change, ...]
+
+
 def cases_of(session: Session, run: RunRow) -> tuple[Measuring, ...]:
     """The cases that `run` measured."""
     query = sa.select(col(CaseRow.id), col(CaseRow.key), col(CaseRow.suite)).join(
@@ -76,7 +87,7 @@ def find(session: Session, case: Measuring, metrics: Sequence[str], run: str) ->
     found = 0
     for metric in metrics:
         line = points(session, case.key, metric)
-        found += _keep(session, case.row, metric, line, _around(line, run))
+        found += _keep(session, _sought(case.row, metric, line, _around(line, run)))
     return found
 
 
@@ -84,25 +95,38 @@ def rebuild(session: Session, case: Case, metrics: Sequence[str]) -> int:
     """Finds the changes of level of one case anew, from its first run on. How many there are."""
     case_id = session.scalar(sa.select(col(CaseRow.id)).where(col(CaseRow.key) == case.key)) or 0
     session.execute(sa.delete(LevelChangeRow).where(col(LevelChangeRow.case_id) == case_id))
+    computed_anew(session)
     found = 0
     for metric in metrics:
         line = points(session, case.key, metric)
-        found += _keep(session, case_id, metric, line, segments(line))
+        found += _keep(session, _sought(case_id, metric, line, segments(line)))
     return found
 
 
-def delete_run(session: Session, run: RunRow) -> None:
-    """Deletes `run`; where a level began with it, the changes of that case's metric are found anew."""
-    query = sa.select(col(CaseRow.id), col(CaseRow.key), col(LevelChangeRow.metric)).join(
-        LevelChangeRow, col(LevelChangeRow.case_id) == col(CaseRow.id)
+def without(session: Session, run: RunRow) -> tuple[Found, ...]:
+    """What the changes of level are without `run`, of the metrics of its cases that have any: each leans on its runs.
+
+    Takes a second for 60 cases in 1,000 runs, which is too long for others to wait.
+    """
+    query = (
+        sa.select(col(CaseRow.id), col(CaseRow.key), col(LevelChangeRow.metric))
+        .join(LevelChangeRow, col(LevelChangeRow.case_id) == col(CaseRow.id))
+        .join(ResultRow, col(ResultRow.case_id) == col(CaseRow.id))
     )
-    began = session.execute(query.where(col(LevelChangeRow.run_id) == run.id)).all()
+    found = []
+    for case_id, key, metric in session.execute(query.where(col(ResultRow.run_id) == run.id).distinct()).all():
+        line = [point for point in points(session, key, metric) if point.run != run.uid]
+        found.append(_sought(case_id or 0, metric, line, segments(line)))
+    return tuple(found)
+
+
+def delete_run(session: Session, run: RunRow, found: Sequence[Found]) -> None:
+    """Deletes `run`, and keeps what was `found` without it."""
     session.delete(run)
     session.flush()
     session.expire_all()
-    for case_id, key, metric in began:
-        line = points(session, key, metric)
-        _keep(session, case_id or 0, metric, line, segments(line))
+    for one in found:
+        _keep(session, one)
 
 
 def stored(session: Session, case_key: str, metric: str) -> tuple[Change, ...]:
@@ -117,18 +141,28 @@ def stored(session: Session, case_key: str, metric: str) -> tuple[Change, ...]:
     return tuple(Change(run=uid, ratio=ratio, cause=cast(Cause, cause)) for uid, ratio, cause in session.execute(query))
 
 
-def _keep(session: Session, case_id: int, metric: str, line: Sequence[Point], pieces: list[tuple[int, int]]) -> int:
-    """Puts the changes in `pieces` of `line` in the place of those known there; nothing is written where all are."""
-    within = {point.run for begin, end in pieces for point in line[begin:end]}
+def _sought(case_id: int, metric: str, line: Sequence[Point], pieces: Sequence[tuple[int, int]]) -> Found:
+    """What is found in `pieces` of `line`."""
+    runs = frozenset(point.run for begin, end in pieces for point in line[begin:end])
+    return Found(case_id=case_id, metric=metric, runs=runs, changes=_changes(line, pieces))
+
+
+def _keep(session: Session, sought: Found) -> int:
+    """Puts the changes in the place of those known at these runs; nothing is written where all are. How many are."""
+    case_id, metric = sought.case_id, sought.metric
     query = sa.select(LevelChangeRow, col(RunRow.uid)).join(RunRow, col(RunRow.id) == col(LevelChangeRow.run_id))
     ours = query.where(col(LevelChangeRow.case_id) == case_id, col(LevelChangeRow.metric) == metric)
-    known = {uid: row for row, uid in session.execute(ours) if uid in within}
-    found = {one.run: one for one in _changes(line, pieces)}
-    for uid, row in known.items():
-        if uid not in found or (row.ratio, row.cause) != (found[uid].ratio, found[uid].cause):
-            session.delete(row)
+    known = {uid: row for row, uid in session.execute(ours) if uid in sought.runs}
+    found = {one.run: one for one in sought.changes}
+    equal = {
+        uid
+        for uid, row in known.items()
+        if uid in found and (row.ratio, row.cause) == (found[uid].ratio, found[uid].cause)
+    }
+    for uid in known.keys() - equal:
+        session.delete(known[uid])
     session.flush()
-    fresh = [one for uid, one in found.items() if uid not in known or sa.inspect(known[uid]).deleted]
+    fresh = [one for uid, one in found.items() if uid not in equal]
     ids = sa.select(col(RunRow.uid), col(RunRow.id)).where(col(RunRow.uid).in_([one.run for one in fresh]))
     rows = {uid: run_id or 0 for uid, run_id in session.execute(ids)} if fresh else {}
     session.add_all(
@@ -143,6 +177,8 @@ def _keep(session: Session, case_id: int, metric: str, line: Sequence[Point], pi
         for one in fresh
     )
     session.flush()
+    if fresh or known.keys() != equal:
+        computed_anew(session)
     return len(found)
 
 

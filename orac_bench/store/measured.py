@@ -54,8 +54,12 @@ def measured(
         query = query.where(col(CaseRow.key).in_(cases))
     results = session.execute(query.order_by(col(ResultRow.position), col(ResultRow.id))).all()
     ids = [row.id or 0 for row, _, _ in results]
-    summaries = stored(session, ids, metrics)
+    running = {row.id or 0 for row, _, _ in results if row.status is Status.RUNNING}
     values, blocks = _columns(session, ids, metrics)
+    summaries = stored(session, ids, metrics) | {
+        one: {metric: summarise(found, blocks[one][metric]) for metric, found in values[one].items()}
+        for one in running & values.keys()
+    }
     return tuple(
         Measured(
             case=case_record(case, model=row.model_name, digest=digest, facts=row.facts),
@@ -65,9 +69,7 @@ def measured(
             failed=row.failed,
             offload_ratio=row.offload_ratio,
             facts=result_facts(row),
-            summary=summaries.get(row.id or 0, {})
-            if row.status is not Status.RUNNING
-            else {metric: summarise(found) for metric, found in values.get(row.id or 0, {}).items()},
+            summary=summaries.get(row.id or 0, {}),
             values={metric: tuple(found) for metric, found in values.get(row.id or 0, {}).items()},
             blocks={metric: tuple(found) for metric, found in blocks.get(row.id or 0, {}).items()},
         )

@@ -70,7 +70,7 @@ def stats(values: Sequence[float]) -> Object:
 def _entries(run: Run, result: Result) -> list[Json]:
     case = result.case
     counted = [one.metrics for one in result.rounds if one.counted]
-    name = f"{case.suite}[{case.model} {case.workload.label}]"
+    name = f"{case.suite}[{case.name} {case.workload.label}]"
     about: Object = {"orac_run": run.id, "orac_case": case.key}
     entries: list[Json] = []
     for metric in (MAIN, *FURTHER):
@@ -83,8 +83,12 @@ def _entries(run: Run, result: Result) -> list[Json]:
                 "group": case.suite if metric == MAIN else f"{case.suite}: {label}",
                 "name": name if metric == MAIN else f"{name}::{label}",
                 "fullname": f"benchmarks/bench_{case.suite}.py::{name if metric == MAIN else f'{name}::{label}'}",
-                "params": {"model": case.model, "workload": case.workload.label},
-                "param": case.model,
+                "params": {
+                    "model": case.model,
+                    "variant": case.variant or None,
+                    "workload": case.workload.label,
+                },
+                "param": case.name,
                 "extra_info": about,
                 "options": {},
                 "stats": stats(values),

@@ -9,12 +9,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from statistics import mean
+from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Mapped, Session
 from sqlmodel import col
 
-from orac_bench.store.tables import ReadingNameRow, ReadingRow, RunRow
+from orac_bench.store.tables import EventRow, ReadingNameRow, ReadingRow, RunRow
 from orac_bench.telemetry.source import Sample
 
 TICK_MS = 50
@@ -80,32 +81,41 @@ def count(session: Session) -> int:
     return session.scalar(sa.select(sa.func.count()).select_from(ReadingRow)) or 0
 
 
-def fold(session: Session, *, before: datetime) -> int:
-    """Folds the readings of ended runs that began before then to minutes. How many runs it were.
+def unfolded(session: Session, *, before: datetime) -> tuple[int, ...]:
+    """The rows of ended runs that began before then and still have their ticks or their events, oldest first."""
+    has_ticks = _first_span(col(RunRow.id)).correlate(RunRow).scalar_subquery() == 0
+    has_events = sa.exists().where(col(EventRow.run_id) == col(RunRow.id)).correlate(RunRow)
+    old = sa.select(col(RunRow.id)).where(col(RunRow.started) < before, col(RunRow.ended).is_not(None))
+    return tuple(run_id or 0 for run_id in session.scalars(old.where(has_ticks | has_events).order_by(col(RunRow.id))))
+
+
+def fold(session: Session, run_id: int) -> bool:
+    """Folds the ticks of a run to minutes, unless it has none or was folded before. Whether it did.
 
     Of the raw lines a minute keeps the first.
     """
-    old = sa.select(col(RunRow.id)).where(col(RunRow.started) < before, col(RunRow.ended).is_not(None))
-    folded = 0
-    for run_id in session.scalars(old).all():
-        first = sa.select(col(ReadingRow.span_ms)).where(col(ReadingRow.run_id) == run_id)
-        if session.scalar(first.order_by(col(ReadingRow.at_ms)).limit(1)) != 0:
-            continue
-        names = ("at_ms", "raw", *_VALUES)
-        ticks = session.execute(
-            sa.select(*(col(getattr(ReadingRow, name)) for name in names))
-            .where(col(ReadingRow.run_id) == run_id)
-            .order_by(col(ReadingRow.at_ms))
-        ).all()
-        minutes = [
-            {"run_id": run_id, "at_ms": minute * MINUTE_MS, "span_ms": MINUTE_MS}
-            | _minute([dict(zip(names, tick, strict=True)) for tick in group])
-            for minute, group in groupby(ticks, key=lambda tick: tick[0] // MINUTE_MS)
-        ]
-        session.execute(sa.delete(ReadingRow).where(col(ReadingRow.run_id) == run_id))
-        session.execute(sa.insert(ReadingRow), minutes)
-        folded += 1
-    return folded
+    if session.scalar(_first_span(run_id)) != 0:
+        return False
+    names = ("at_ms", "raw", *_VALUES)
+    ticks = session.execute(
+        sa.select(*(col(getattr(ReadingRow, name)) for name in names))
+        .where(col(ReadingRow.run_id) == run_id)
+        .order_by(col(ReadingRow.at_ms))
+    ).all()
+    minutes = [
+        {"run_id": run_id, "at_ms": minute * MINUTE_MS, "span_ms": MINUTE_MS}
+        | _minute([dict(zip(names, tick, strict=True)) for tick in group])
+        for minute, group in groupby(ticks, key=lambda tick: tick[0] // MINUTE_MS)
+    ]
+    session.execute(sa.delete(ReadingRow).where(col(ReadingRow.run_id) == run_id))
+    session.execute(sa.insert(ReadingRow), minutes)
+    return True
+
+
+def _first_span(run_id: int | Mapped[int | None]) -> sa.Select[Any]:
+    """What the first row of that run's readings stands for; no row where it has none."""
+    of_run = sa.select(col(ReadingRow.span_ms)).where(col(ReadingRow.run_id) == run_id)
+    return of_run.order_by(col(ReadingRow.at_ms)).limit(1)
 
 
 def _minute(ticks: Sequence[Mapping[str, object]]) -> dict[str, object]:

@@ -11,6 +11,7 @@ from sqlmodel import col
 from orac_bench.records import Status
 from orac_bench.store.reading import summaries_of
 from orac_bench.store.rows import metric_row
+from orac_bench.store.state import computed_anew
 from orac_bench.store.tables import MetricRow, ResultRow
 
 
@@ -30,4 +31,5 @@ def rebuild(session: Session, result_ids: Sequence[int]) -> int:
     ]
     session.add_all(rows)
     session.flush()
+    computed_anew(session)
     return len(rows)

@@ -64,7 +64,6 @@ def case_record(row: CaseRow, *, model: str, digest: str, facts: Mapping[str, ob
         prompt_sha256=row.prompt_sha256,
         version=row.workload_version,
     )
-    told = facts or {}
     return Case(
         key=row.key,
         suite=row.suite,
@@ -72,8 +71,13 @@ def case_record(row: CaseRow, *, model: str, digest: str, facts: Mapping[str, ob
         model_digest=digest,
         workload=workload,
         options=_json(row.options),
-        variant=CANARY if told.get("canary") is True else str(told.get("variant") or ""),
+        variant=variant_of(facts or {}),
     )
+
+
+def variant_of(facts: Mapping[str, object]) -> str:
+    """What a result's `facts` say of its case beside the model's name: "num_thread=4", "(canary)", or ""."""
+    return CANARY if facts.get("canary") is True else str(facts.get("variant") or "")
 
 
 def result_record(row: ResultRow, case: Case, summary: Mapping[str, Summary], rounds: tuple[Round, ...]) -> Result:

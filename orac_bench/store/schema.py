@@ -11,7 +11,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,7 +21,7 @@ from sqlalchemy.engine import Engine
 from orac_bench import __version__
 from orac_bench.errors import StoreError, StoreForeign, StoreLocked, StoreMissing, StoreNewer
 from orac_bench.store.engine import connect, sqlite_engine
-from orac_bench.store.faults import FOREIGN_NEXT, faults
+from orac_bench.store.faults import FOREIGN_NEXT, faults, faults_of_copy
 
 APPLICATION_ID = int.from_bytes(b"ORAC", "big")
 """Stands in the header of each file that ORAC made, so that another program's is known before it is touched."""
@@ -190,9 +190,10 @@ def backup(path: Path, target: Path, *, patience_s: float) -> None:
     if target.exists():
         raise StoreError(f"{target} is there already; a backup never replaces a file.", next="Name another file.")
     half = target.with_name(target.name + HALF)
-    with faults(target):
-        _forget(half)
+    with faults(path):
         connection = connect(path, "read", patience_s=patience_s)
+    with closing(connection), faults_of_copy(path, target=target):
+        _forget(half)
         try:
             connection.execute("PRAGMA query_only = OFF")  # it would refuse to write the copy, too
             connection.execute("VACUUM INTO ?", (str(half),))
@@ -203,8 +204,6 @@ def backup(path: Path, target: Path, *, patience_s: float) -> None:
         except (sqlite3.Error, OSError):
             _forget(half)
             raise
-        finally:
-            connection.close()
 
 
 def _sync(path: Path) -> None:

@@ -30,5 +30,27 @@ _STATE = sa.select(
 
 
 def state(session: Session) -> tuple[object, ...]:
-    """Something that is another when a run, a closed result, a change or a mark came or went. Costs next to nothing."""
-    return tuple(session.execute(_STATE).one())
+    """Something that is another when a run, a closed result, a change or a mark came or went, or was computed anew.
+
+    Costs next to nothing.
+    """
+    return (*session.execute(_STATE).one(), _times_anew(session))
+
+
+def computed_anew(session: Session) -> None:
+    """Makes the state another one, as changes of level or summaries are other ones than before.
+
+    By the number in the file's head that SQLite leaves to programs: rows that were replaced are as many as before, and
+    a sum over all of them costs too much. Source: SQLite's "PRAGMA user_version".
+    """
+    number = _times_anew(session)
+    if number is not None:
+        session.execute(sa.text(f"PRAGMA user_version = {(number + 1) % 2**31}"))
+
+
+def _times_anew(session: Session) -> int | None:
+    """How often something was computed anew. None on a database that has no such number."""
+    connection = session.connection()
+    if connection.dialect.name != "sqlite":
+        return None
+    return int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())

@@ -19,7 +19,7 @@ from types import TracebackType
 
 from orac_bench.errors import SettingError, StoreError
 from orac_bench.records import Case, Conditions, Failure, Json, Result, Round, Run, Status, Summary
-from orac_bench.store import events, reading, readings, schema, soundness, writing
+from orac_bench.store import events, levels, reading, readings, schema, soundness, state, writing
 from orac_bench.store.past import Past
 from orac_bench.store.queueing import Queueing
 from orac_bench.store.runs import Runs
@@ -196,12 +196,17 @@ class Store(Runs, Queueing, Past):
     def fold_readings(self, *, older_than_days: float) -> int:
         """Puts the mean of each minute in the place of the readings of old runs, and forgets their events.
 
-        How many runs were folded.
+        How many runs were folded. One transaction a run, so that nobody waits for long; what it cannot do is left for
+        the next time.
         """
-        before = self._clock() - timedelta(days=older_than_days)
-        with self._writing() as session:
-            events.forget(session, before=before)
-            return readings.fold(session, before=before)
+        with self._reading() as session:
+            old = readings.unfolded(session, before=self._clock() - timedelta(days=older_than_days))
+        folded = 0
+        for run in old:
+            with self._writing() as session:
+                events.forget(session, run)
+                folded += readings.fold(session, run)
+        return folded
 
     def close_result(
         self,
@@ -248,8 +253,13 @@ class Store(Runs, Queueing, Past):
 
         Raises RunMeasuring while its process `is_alive`, RunNamed where it is a baseline, and UnknownRun.
         """
+        with self._reading() as session:
+            seen, found = state.state(session), levels.without(session, reading.run_row(session, run_id))
         with self._writing() as session:
-            writing.delete_run(session, reading.run_row(session, run_id), is_alive)
+            row = reading.run_row(session, run_id)
+            if state.state(session) != seen:
+                found = levels.without(session, row)
+            writing.delete_run(session, row, is_alive, found)
 
     def revision(self) -> str:
         """The number of the database's schema, such as "0001"."""

@@ -217,8 +217,11 @@ def mark_interrupted(session: Session, is_alive: Callable[[int], bool], now: dat
     return tuple(row.uid for row in dead)
 
 
-def delete_run(session: Session, row: RunRow, is_alive: Callable[[int], bool]) -> None:
-    """Deletes a run; what hangs on it goes with it. Raises RunMeasuring while it runs, RunNamed for a baseline."""
+def delete_run(session: Session, row: RunRow, is_alive: Callable[[int], bool], found: Sequence[levels.Found]) -> None:
+    """Deletes a run; what hangs on it goes with it, and what was `found` without it is kept.
+
+    Raises RunMeasuring while it runs, RunNamed for a baseline.
+    """
     if row.status is Status.RUNNING and row.pid is not None and is_alive(row.pid):
         raise RunMeasuring(
             f"Run {row.uid} is being measured by process {row.pid}.", next="End it first, then delete it."
@@ -229,7 +232,7 @@ def delete_run(session: Session, row: RunRow, is_alive: Callable[[int], bool]) -
             f"Run {row.uid} is the baseline {', '.join(sorted(names))}.",
             next=f"Take the name away first: orac baseline remove {min(names)}",
         )
-    levels.delete_run(session, row)
+    levels.delete_run(session, row, found)
 
 
 def add_whole(session: Session, run: Run, results: Sequence[Result]) -> None:

@@ -8,7 +8,7 @@ The edge of a load falls between two readings, and y bends there. The integral i
 last reading before the window to the first one after it, where y lies on straight ground; what the board drew in the
 two slivers outside the window is estimated from the readings next to them and taken off again.
 
-Counters (RAPL, NVML) are energy already: by difference, no lag, wraps undone.
+Counters (RAPL, NVML) are energy already: by difference, no lag. Their wraps are undone where they are read.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
 from orac_bench.errors import UsageError
-from orac_bench.records import Energy
 from orac_bench.telemetry.lag import level_at
 
 COVERAGE_FLOOR = 0.9
@@ -32,6 +32,21 @@ MODULE_RAILS = ("VDD_IN", "POM_5V_IN", "VIN")
 power: a sum of sub-rails leaves out the memory and the losses."""
 
 Series = tuple[tuple[float, ...], tuple[float, ...]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Energy:
+    """What a window cost. The values are None where `coverage_ratio` is below 0.9, the second one also without idle.
+
+    `method` says how it was had, for people: the form of the integral, or the counter.
+    """
+
+    energy_j: float | None
+    energy_above_idle_j: float | None
+    coverage_ratio: float
+    idle_w: float | None
+    tau_s: float
+    method: str
 
 
 def module_rail(names: Sequence[str]) -> str | None:
@@ -94,29 +109,29 @@ def counter_energy(
     start_s: float,
     end_s: float,
     *,
-    wrap_j: float | None = None,
     idle_w: float | None = None,
 ) -> Energy:
-    """The energy from `start_s` to `end_s`, of a counter in J that only grows and begins again at `wrap_j`.
+    """The energy from `start_s` to `end_s`, of a counter in J that only grows.
 
-    At the window's edges the counter is interpolated. A counter that falls without a known wrap was set back: that
-    stretch is a gap. Otherwise as `window_energy`.
+    At the window's edges the counter is interpolated, and what it counted while it was not read is known. A counter
+    that falls was set back: that stretch is a gap, and taken to be as the rest. Otherwise as `window_energy`.
     """
     _check(times_s, counted_j, (start_s, end_s), 0.0)
     times, counts = series(times_s, counted_j)
     steps: list[float | None] = []
     for before, after in pairwise(counts):
         grown = after - before
-        steps.append(grown if grown >= 0 else None if wrap_j is None else grown + wrap_j)
+        steps.append(grown if grown >= 0 else None)
     covered = coverage(times, start_s, end_s, unusable=[step is None for step in steps])
     if covered < COVERAGE_FLOOR:
         return _energy(None, 0.0, covered, idle_w, 0.0, method="difference of a counter")
-    total = 0.0
+    total = known_s = 0.0
     for (earlier, later), step in zip(pairwise(times), steps, strict=True):
         inside = min(later, end_s) - max(earlier, start_s)
         if inside > 0 and step is not None:
             total += step * inside / (later - earlier)
-    total /= covered
+            known_s += inside
+    total *= (end_s - start_s) / known_s
     return _energy(total, end_s - start_s, covered, idle_w, 0.0, method="difference of a counter")
 
 

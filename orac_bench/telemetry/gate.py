@@ -5,10 +5,10 @@ The rule is pure; the waiter is given its clock, its sleep and what to ask.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from orac_bench.telemetry.source import owned
+from orac_bench.telemetry.source import Sample, owned
 
 LOOK_EVERY_S = 1.0
 JUNCTION = "tj"
@@ -46,6 +46,15 @@ def hottest(values: Mapping[str, float]) -> float | None:
     if JUNCTION in zones:
         return zones[JUNCTION]
     return max((celsius for name, celsius in zones.items() if not name.startswith(_NOT_THE_BOARD)), default=None)
+
+
+def hottest_of(samples: Sequence[Sample]) -> float | None:
+    """The temperature of the hottest zone by what each source told last. None where none tells.
+
+    `samples` are in order of time. A source tells of its own zones only: a card is not cool because a processor is.
+    """
+    last = {sample.source: hot for sample in samples if (hot := hottest(sample.values)) is not None}
+    return max(last.values(), default=None)
 
 
 def may_start(celsius: float | None, *, start_celsius: float | None, band_celsius: float) -> bool:

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from orac_bench.records import Energy
-from orac_bench.telemetry.energy import counter_energy, mean_power, module_rail, phase_energy
+from orac_bench.telemetry.energy import Energy, counter_energy, mean_power, module_rail, phase_energy
 from orac_bench.telemetry.source import Sample, named, owned
 
 WHOLE_COUNTERS = ("psys", "GPU", "package-0")
@@ -21,7 +20,10 @@ class RoundEnergy:
     measured: str
     whole: Energy
     phases: tuple[Energy, ...]
-    """Between consecutive edges; they add up to the whole."""
+    """Between consecutive edges. Of a rail they add up to the whole, and are there where it is.
+
+    Of a counter each is measured by itself: where readings are missing, one may be empty beside a whole that is there.
+    """
 
 
 def meter(samples: Sequence[Sample]) -> str | None:

@@ -12,18 +12,16 @@ from dataclasses import dataclass, field
 _MODEL = re.compile(r"<\s*POWER_MODEL\s+ID=(\d+)\s+NAME=(\S+?)\s*>")
 _SECTION = re.compile(r"^\s*<", re.MULTILINE)
 _CAP = re.compile(r"^\s*(CPU_\w+|GPU|EMC)\s+MAX_FREQ\s+(-?\d+)\s*$", re.MULTILINE)
-_ONLINE = re.compile(r"^\s*CPU_ONLINE\s+CORE_\d+\s+([01])\s*$", re.MULTILINE)
 _STATUS = re.compile(r"pmode:\s*(\d+)")
 
 
 @dataclass(frozen=True, kw_only=True)
 class PowerMode:
-    """One mode. `caps_hz` has the highest clock by unit, None for one without a cap; `cores` None where not said."""
+    """One mode. `caps_hz` has the highest clock by unit, None for one without a cap."""
 
     id: int
     name: str | None
     caps_hz: Mapping[str, int | None] = field(default_factory=dict)
-    cores: int | None = None
 
 
 def current_mode(status: str | None, config: str | None) -> PowerMode | None:
@@ -41,13 +39,11 @@ def modes(config: str) -> tuple[PowerMode, ...]:
     for match in _MODEL.finditer(config):
         end = _SECTION.search(config, match.end())
         section = config[match.end() : end.start() if end else len(config)]
-        online = _ONLINE.findall(section)
         found.append(
             PowerMode(
                 id=int(match[1]),
                 name=match[2],
                 caps_hz={unit: _hertz(unit, int(number)) for unit, number in _CAP.findall(section)},
-                cores=online.count("1") if online else None,
             )
         )
     return tuple(found)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from statistics import mean
 
 from orac_bench.records import Generation, Json
-from orac_bench.telemetry.gate import hottest
+from orac_bench.telemetry.gate import hottest, hottest_of
 from orac_bench.telemetry.phases import RoundEnergy
 from orac_bench.telemetry.source import Sample
 from orac_bench.telemetry.validity import Finding
@@ -39,7 +39,6 @@ def round_values(samples: Sequence[Sample], edges_ns: Sequence[int], energy: Rou
     """
     start_ns, end_ns = edges_ns[0], edges_ns[-1]
     inside = within(samples, start_ns, end_ns)
-    before = [hot for sample in samples if sample.at_ns <= start_ns and (hot := hottest(sample.values)) is not None]
     heat = [hot for sample in inside if (hot := hottest(sample.values)) is not None]
     memory = [sample.values["ram_used_b"] for sample in inside if "ram_used_b" in sample.values]
     clocks = [sample.values["gpu_hz"] for sample in inside if "gpu_hz" in sample.values]
@@ -48,7 +47,7 @@ def round_values(samples: Sequence[Sample], edges_ns: Sequence[int], energy: Rou
         "energy_j": total_j,
         "energy_above_idle_j": None if energy is None else energy.whole.energy_above_idle_j,
         "ram_peak_b": max(memory, default=None),
-        "temperature_start_celsius": before[-1] if before else None,
+        "temperature_start_celsius": hottest_of([sample for sample in samples if sample.at_ns <= start_ns]),
         "temperature_max_celsius": max(heat, default=None),
         "gpu_hz_mean": mean(clocks) if clocks else None,
         "power_w_mean": None if total_j is None else total_j / ((end_ns - start_ns) / 1e9),

@@ -24,7 +24,7 @@ CHUNK_B = 65_536
 LINE_LIMIT_B = 16_384
 """A line longer than this is no line of tegrastats, and is dropped."""
 FLOOD_LINES = 20
-"""More lines than this in one read are a flood: only the last ones are parsed."""
+"""More lines than this in one read are a flood: only the last of them is parsed."""
 FIRST_PAUSE_NS, LONGEST_PAUSE_NS = 10**9, 60 * 10**9
 SILENCE_NS = 5 * 10**9
 """A child that prints nothing for this long, or for five periods, hangs and is ended."""
@@ -107,7 +107,7 @@ class Tegrastats:
             self._rest = b""
             self.bad_lines += 1
         if len(lines) > FLOOD_LINES:
-            self._note(f"{self._command[0]} printed {len(lines)} lines at once; only the last of them are read.")
+            self._note(f"{self._command[0]} printed {len(lines)} lines at once; only the last of them is read.")
             lines = lines[-1:]
         samples = []
         for line in lines:
