@@ -10,11 +10,16 @@ from collections.abc import Iterator, MutableMapping
 from dataclasses import dataclass, field
 
 from orac_bench.engine import Engine
+from orac_bench.errors import OllamaRefused, UsageError
 from orac_bench.metrics import Asked, cached_below_s
-from orac_bench.ollama.client import FOR_EVER
-from orac_bench.records import Case, Json
+from orac_bench.ollama.client import FOR_EVER, told
+from orac_bench.records import Case, Generation, Json
 from orac_bench.suites import grid, prompt
 from orac_bench.targets import Target
+
+TOO_LONG = ("context length", "context size")
+"""What a refusal of a text that exceeds the context speaks of. Source: seen of 0.20.7 ("the input length exceeds the
+context length"); Ollama's llm/llama_server.go and llama-server's exceed_context_size_error for 0.30 and later."""
 
 
 @dataclass(kw_only=True)
@@ -42,7 +47,7 @@ class Asking:
         """Finds the prompt of the wanted length, and what a cached prefill of it looks like. Facts of the result.
 
         A prompt that is sent as it is, within the model's own template, is made new for its first round: another one
-        takes its place in the cache.
+        takes its place in the cache. Raises UsageError where a given text is sent here that exceeds the context.
         """
         if self.suite.own_template:
             self.engine.client.generate(self._request(self.new_nonce(), 1, 1))
@@ -88,9 +93,35 @@ class Asking:
                 "model": self.target.served_as,
                 "prompt": self.given or "",
                 "keep_alive": FOR_EVER,
+                **self._whole,
                 "options": {**self.target.options, "num_predict": output_tokens, "seed": seed},
             }
         return self._request(self._text(nonce), seed, output_tokens)
+
+    def too_long(self, generation: Generation) -> UsageError | None:
+        """Why this is no answer to the given text: it exceeds the context. None where it does not, or none is given.
+
+        Ollama up to 0.12.5 cuts it in silence and counts as many tokens as the context holds, later ones refuse it as
+        they are asked to. Source: seen of 0.11.4, whose /api/ps tells the wanted context and not the lesser one that
+        the model was made for, and of 0.20.7.
+        """
+        if not self._whole:
+            return None
+        target, timings, failure = self.target, generation.timings, generation.failure
+        context = target.loaded_context or target.context_length
+        if timings is not None and timings.prompt_count in (context, target.context_length):
+            context = timings.prompt_count
+        elif failure is None or failure.code != OllamaRefused.code or not any(s in failure.message for s in TOO_LONG):
+            return None
+        return UsageError(
+            f"The prompt does not fit into {target.name}'s context of {context} tokens; Ollama cuts or refuses it.",
+            next="Shorten it, or name a model with a longer context; `orac models` lists them.",
+        )
+
+    @property
+    def _whole(self) -> dict[str, Json]:
+        """Asks Ollama to refuse a given text that is too long, where it would cut it. Nothing for a wanted length."""
+        return {"truncate": False} if self.case.workload.prompt_tokens is None else {}
 
     def _request(self, text: str, seed: int, output_tokens: int) -> dict[str, Json]:
         """`think` False leaves thinking in the text: an Ollama that sorts it out holds back the first tokens."""
@@ -100,6 +131,7 @@ class Asking:
             "raw": True,
             "think": False,
             "keep_alive": FOR_EVER,
+            **self._whole,
             "options": {**grid.OPTIONS, **self.target.options, "num_predict": output_tokens, "seed": seed},
         }
 
@@ -122,7 +154,8 @@ class Asking:
     def _probe(self) -> None:
         """One prompt three times: how long its prefill takes when it is new, and how long out of the cache.
 
-        Of what is measured twice the quicker counts: other programs only ever slow it down.
+        Of what is measured twice the quicker counts: other programs only ever slow it down. Raises UsageError where a
+        given text exceeds the context.
         """
         text = self._text(self.new_nonce())
         uncached = [self._prefill_s(text), self._calibrated_s]
@@ -133,5 +166,8 @@ class Asking:
         self._facts["prefill_cached_s"] = cached_s
 
     def _prefill_s(self, text: str) -> float | None:
-        timings = self.engine.client.generate(self._request(text, 1, 1)).timings
+        generation = self.engine.client.prepare(self._request(text, 1, 1)).send().generation()
+        if (error := self.too_long(generation)) is not None:
+            raise error
+        timings = told(generation).timings
         return None if timings is None else timings.prompt_s

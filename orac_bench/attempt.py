@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from orac_bench.metrics import Asked
@@ -20,8 +20,9 @@ class Attempt:
     seed: int
     nonce: str | None
     """What made the prompt new; None where it is sent as it is."""
-    started: datetime
     asked: Asked
+    started: datetime = field(init=False)
+    """UTC, just before it is sent, or when it was known that it cannot be."""
     call: Call | None = None
     failure: Failure | None = None
     available_b: int | None = None

@@ -70,28 +70,27 @@ class Choice:
 def find_candidates(settings: Settings, wanted: Sequence[str] = ()) -> Choice:
     """The models that were asked for by name or alias, or all of them, in the order of the folder or the server.
 
+    Files that shall be registered in a running Ollama come before what it has; its names come before their aliases.
     Raises UnknownModel with the near names, BadModel where a wanted one is refused, NoModels where there is nothing.
     """
     if settings.ollama_url is None:
         return _of_folder(settings, wanted)
     with Client(settings.ollama_url, idle_timeout_s=settings.idle_timeout_s) as client:
-        files = _of_folder(settings).candidates if settings.models_dir and settings.ollama_store else ()
+        models, refused = _files_beside(settings)
+        files = [of_file(model) for model in models if model.refused is None]
         taken = {file.name for file in files}
         listed = [entry for entry in client.models() if not entry.remote and plain_name(entry.name) not in taken]
-        names = [*taken, *(plain_name(entry.name) for entry in listed)]
-        for name in wanted:
-            if _asked(name) not in {_asked(known) for known in names}:
-                raise _unknown(name, names, f"the Ollama at {settings.ollama_url}")
-        keep = {_asked(name) for name in wanted} or {_asked(name) for name in names}
-        chosen = [entry for entry in listed if _asked(plain_name(entry.name)) in keep]
-        candidates = [file for file in files if _asked(file.name) in keep]
+        own = [plain_name(entry.name) for entry in listed]
+        keep = {_meant(name, own, models, f"the Ollama at {settings.ollama_url}") for name in wanted}
+        chosen = [entry for entry in listed if not keep or _asked(plain_name(entry.name)) in keep]
+        candidates = [file for file in files if not keep or file.name in keep]
         shown = [_of_server(client, entry) for entry in chosen]
         candidates += [candidate for candidate in shown if candidate is not None]
         if not candidates:
             raise NoModels(
                 f"The Ollama at {settings.ollama_url} has no model that writes text.", next="ollama pull qwen3:0.6b"
             )
-        return Choice(candidates=tuple(candidates), refused=())
+        return Choice(candidates=tuple(candidates), refused=refused)
 
 
 def plain_name(listed: str) -> str:
@@ -116,10 +115,40 @@ def _of_folder(settings: Settings, wanted: Sequence[str] = ()) -> Choice:
     models = discover(folder)
     names = {find(models, name).name for name in wanted}
     good = tuple(of_file(model) for model in models if model.refused is None and (model.name in names or not names))
-    refused = tuple(f"{model.path.name}: {model.refused}" for model in models if model.refused is not None)
+    refused = _refused(models)
     if not good:
         raise NoModels(f"No file in {folder} can be used: {'; '.join(refused)}.", next="See each with: orac models")
     return Choice(candidates=good, refused=refused)
+
+
+def _files_beside(settings: Settings) -> tuple[tuple[Model, ...], tuple[str, ...]]:
+    """The files to register in a running Ollama, and a sentence for each that cannot be or a folder without any."""
+    if settings.models_dir is None or settings.ollama_store is None:
+        return (), ()
+    try:
+        models = discover(settings.models_dir)
+    except NoModels as error:
+        return (), (error.what,)
+    return models, _refused(models)
+
+
+def _refused(models: Sequence[Model]) -> tuple[str, ...]:
+    return tuple(f"{model.path.name}: {model.refused}" for model in models if model.refused is not None)
+
+
+def _meant(name: str, own: Sequence[str], models: Sequence[Model], where: str) -> str:
+    """The model that `name` means: one of the server's `own` names, else a file's name or alias.
+
+    Raises UnknownModel with the near names, BadModel where the file is refused.
+    """
+    wanted = _asked(name)
+    if wanted in {_asked(known) for known in own}:
+        return wanted
+    short = {word for model in models if model.entry is not None for word in model.entry.names}
+    if wanted in short | {model.name for model in models}:
+        return find(models, name).name
+    usable = [known for model in models if model.refused is None for known in (model.name, *model.aliases)]
+    raise _unknown(name, [*usable, *own], where)
 
 
 def varied(candidate: Candidate, variant: Variant) -> Candidate:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -70,16 +70,29 @@ class Door:
         """Whether a case after the present one is of that model."""
         return any(candidate.name == model for candidate, _ in self.planned[self.measured + 1 :])
 
-    def warmup(self, point: Point) -> int:
-        """How many warm-ups the present item has. Of a block at least one, and none where the same is loaded still."""
+    def warmup(self, point: Point, *, held: Callable[[], bool]) -> int:
+        """How many warm-ups the present item has. Of a block at least one, and none where the same is loaded still.
+
+        `held` tells whether its model is; it is asked only where the item before was of the same case.
+        """
         if not self._turns or point.suite.cold:
             return point.warmup
         before = [] if self._turn_before is None else [self._turn_before]
-        return warmups([*before, self._turns[self.measured]], max(1, point.warmup))[-1]
+        most = max(1, point.warmup)
+        return warmups([*before, self._turns[self.measured]], most)[-1] or (0 if held() else most)
 
     def step_done(self) -> None:
         """The present item was measured."""
         self._turn_before = self._turns[self.measured] if self._turns else None
+        self.measured += 1
+
+    def step_failed(self) -> None:
+        """The present item could not be measured. Whatever was loaded before may have been unloaded for it."""
+        self._turn_before = None
+        self.measured += 1
+
+    def step_passed_over(self) -> None:
+        """The present item needs no measuring, and nothing was done for it."""
         self.measured += 1
 
     @property

@@ -55,7 +55,7 @@ class Engine:
 
     @property
     def borrowed(self) -> bool:
-        """Whether somebody else runs this server, so that it is left as it was found."""
+        """Whether somebody else runs this server, so that what it had in memory is loaded again in the end."""
         return self._server is None
 
     @property
@@ -190,8 +190,8 @@ def engine_store(settings: Settings) -> Path:
 def running_engine(settings: Settings, environ: Mapping[str, str], *, note: Callable[[str], None]) -> Iterator[Engine]:
     """An Ollama that answers while the `with` block runs: ORAC_OLLAMA_URL's, else a running service's, else an own one.
 
-    An own one ends with the block. A borrowed one is left as it was found: the models that it had in memory are loaded
-    again; `note` is told where that fails.
+    An own one ends with the block. Of a borrowed one the models that it had in memory are loaded again, and others are
+    unloaded; what else is not as before says `restore`. `note` is told where that fails.
     """
     announcement = read_announcement(settings) if settings.ollama_url is None else None
     with ExitStack() as owned:
@@ -212,7 +212,11 @@ def own_engine(settings: Settings, environ: Mapping[str, str]) -> Iterator[Engin
 
 
 def restore(client: Client, before: tuple[Loaded, ...], note: Callable[[str], None]) -> None:
-    """Has exactly the models of `before` in memory again, for ever. `note` is told where that fails."""
+    """Has exactly the models of `before` in memory again, by their names. `note` is told where that fails.
+
+    How long each was to stay and the options with which it had been loaded are not brought back: what was loaded here
+    stays for ever, and one that never left memory keeps what was last asked of it.
+    """
     try:
         wanted = {model.name for model in before}
         for model in client.loaded():

@@ -15,7 +15,7 @@ from orac_bench.asking import Asking
 from orac_bench.attempt import Attempt
 from orac_bench.engine import Engine
 from orac_bench.errors import OllamaError
-from orac_bench.flags import Flag
+from orac_bench.flags import EXCLUDING, Flag
 from orac_bench.metrics import round_flags, round_metrics
 from orac_bench.models.meminfo import available_b
 from orac_bench.observer import Observer
@@ -32,6 +32,9 @@ from orac_bench.watch import Seen
 
 GIVE_UP_AFTER = 3
 """Failed rounds in a row after which the rest of a case is not tried: an Ollama that hangs would cost a night."""
+
+LAST_TRIES = 3
+"""Requests after the time of a sustained run is over, until one of them counts and has the run's ratio."""
 
 NORMAL_WHEN_SUSTAINED = frozenset({Flag.THROTTLED, Flag.SHORT_OUTPUT})
 """What a sustained run is there to show, or what does not matter to it; in it they only tell."""
@@ -58,6 +61,8 @@ class Measurement:
     facts: dict[str, Json] = field(default_factory=dict)
     _failed_in_a_row: int = 0
     _minutes: Minutes | None = None
+    _over_time: int = 0
+    """Requests that ended after the time of a sustained run."""
 
     @property
     def given_up(self) -> bool:
@@ -84,14 +89,15 @@ class Measurement:
         return reached(self.rounds, self.point.suite.headlines, self.point.rule)
 
     def tries_left(self) -> int:
-        """How many rounds to add now: one for each that luck spoilt, within the bound; one while time is left.
+        """How many rounds to add now: one for each that luck spoilt, within the bound; one while time is left,
+        and at its end until one counts, which then has the ratio.
 
         Where a precision is wanted: one until it is reached.
         """
         if self.given_up:
             return 0
         if self.point.time_s is not None:
-            return 0 if self._is_last(self.point.time_s) else 1
+            return 0 if self._has_ratio or self._over_time >= LAST_TRIES else 1
         if (known := self.reached) is not None:
             return 0 if known.stopped else 1
         return retries(self._present, self.point.share)
@@ -116,7 +122,6 @@ class Measurement:
             index=index,
             seed=seed,
             nonce=self.asking.nonce(seed),
-            started=datetime.now(timezone.utc),
             asked=self.asking.asked(again=bool(self.rounds)),
         )
         try:
@@ -126,16 +131,18 @@ class Measurement:
             attempt.failure = Failure(code=error.code, message=str(error))
         gc.collect()
         gc.disable()
+        attempt.started = datetime.now(timezone.utc)
         attempt.cpu_s = time.process_time()
         return attempt
 
     def keep(self, attempt: Attempt) -> Round:
-        """The round of a sent attempt, stored. The last one of a sustained run has its ratio."""
+        """The round of a sent attempt, stored. What ends after the time of a sustained run has its ratio."""
         cpu_s = time.process_time() - attempt.cpu_s
         gc.enable()
         generation = None if attempt.call is None else attempt.call.generation()
         failure = attempt.failure if generation is None else generation.failure
-        if (spoilt := self.target.spoilt(failed=failure is not None)) is not None:
+        spoilt = self.target.spoilt(failed=failure is not None) or self._too_long(generation)
+        if spoilt is not None:
             attempt.failure = spoilt
             generation = None if generation is None else replace(generation, failure=spoilt)
         round = self._unsent(attempt) if generation is None else self._sent(attempt, generation, cpu_s)
@@ -156,6 +163,10 @@ class Measurement:
             reasons = sorted({flag.value for round in self.rounds for flag in round.flags})
             message = f"{len(self.counted)} of {self.point.rounds} rounds count; the others: {', '.join(reasons)}."
             return Failure(code="too_few_rounds", message=message)
+        if self.point.time_s is not None and not self._has_ratio:
+            return Failure(
+                code="too_few_rounds", message=f"There is no ratio: {self._why_no_ratio()}. Measure it again."
+            )
         return None
 
     def _call(self, attempt: Attempt) -> Call:
@@ -208,6 +219,10 @@ class Measurement:
             block=self.point.block,
         )
 
+    def _too_long(self, generation: Generation | None) -> Failure | None:
+        error = None if generation is None else self.asking.too_long(generation)
+        return None if error is None else Failure(code=error.code, message=str(error))
+
     def _seen(self, attempt: Attempt, generation: Generation) -> Seen:
         if attempt.watch is None:
             return Seen()
@@ -215,7 +230,7 @@ class Measurement:
         return self.observer.end(attempt.watch, generation, offload_ratio=ratio)
 
     def _sustained(self, generation: Generation, metrics: Mapping[str, float], time_s: float) -> dict[str, float]:
-        """Adds a request to the minutes. The ratio where it was the last."""
+        """Adds a request to the minutes. The ratio where the time is over."""
         if generation.done_ns is None:
             return {}
         if self._minutes is None:
@@ -225,11 +240,22 @@ class Measurement:
         self._minutes.add_samples(self.observer.since(since_ns))
         self.facts["reached_s"] = int(self.reached_s or 0)
         self.facts["minutes"] = self._minutes.rows()
-        ratio = self._minutes.ratio() if self._is_last(time_s) else None
+        if self._minutes.reached_s < time_s:
+            return {}
+        self._over_time += 1
+        ratio = self._minutes.ratio()
         return {} if ratio is None else {"sustained_ratio": ratio}
 
-    def _is_last(self, time_s: float) -> bool:
-        return self.reached_s is not None and self.reached_s >= time_s
+    @property
+    def _has_ratio(self) -> bool:
+        return any("sustained_ratio" in round.metrics for round in self.counted)
+
+    def _why_no_ratio(self) -> str:
+        last = self.rounds[-self._over_time :]
+        excluding = sorted({flag.value for round in last for flag in (round.flags - round.telling) & EXCLUDING})
+        if not excluding:
+            return "nothing was written in the first or in the last minute"
+        return f"none of the requests at its end counts ({', '.join(excluding)})"
 
     @property
     def reached_s(self) -> float | None:

@@ -14,6 +14,7 @@ import pytest
 
 from orac_bench import pedantic
 from orac_bench.bench import GridPoint
+from orac_bench.candidates import Candidate
 from orac_bench.door import NAME, Door, door_of
 from orac_bench.errors import OracError
 from orac_bench.measurement import Measurement
@@ -40,20 +41,28 @@ class Orac:
         if self._benchmark.disabled:
             point = replace(point, warmup=0, rounds=point.blocks or 1, time_s=None, rule=None)
         else:
-            point = replace(point, warmup=self._door.warmup(point))
+            point = replace(point, warmup=self._door.warmup(point, held=lambda: self._holds(candidate)))
         try:
             if self._session.over(candidate, point):
-                self._door.measured += 1
+                self._door.step_passed_over()
                 pytest.skip(f"run {self._session.run.id} had measured it already, or had given it up")
             last = not self._door.comes_again(candidate.name)
             with self._session.measuring(candidate, point, last=last) as measurement:
                 pedantic.measure(measurement, self._benchmark)
         except OracError as error:
-            self._door.measured += 1
+            self._door.step_failed()
             self._benchmark.has_error = True
             raise pytest.fail.Exception(str(error), pytrace=False) from None
         self._door.step_done()
         self._report(measurement)
+
+    def _holds(self, candidate: Candidate) -> bool:
+        """Whether the model is alone in memory still, as it was loaded here: an Ollama may have ended meanwhile."""
+        try:
+            target = self._session.cases.target(candidate)
+            return self._session.engine.only(target.served_as, target.runner) is not None
+        except OracError:
+            return False
 
     def _report(self, measurement: Measurement) -> None:
         """Hands the case over to pytest-benchmark once its last block is there. Fails the test where it failed."""

@@ -45,6 +45,8 @@ class Target:
     runner: Mapping[str, Json] = field(default_factory=dict)
     """Those among them with which the model is loaded."""
     variant: str = ""
+    loaded_context: int | None = None
+    """The context with which it was loaded, in tokens; None until then, or where the server does not say."""
     memory_b: int | None = None
     """Available memory before the load less after it; None until loaded, or where the server runs elsewhere."""
     file: Path | None = None
@@ -125,6 +127,7 @@ def load_alone(target: Target, engine: Engine, point: Point) -> tuple[dict[str, 
         after = available_b() if engine.local else None
         if before is not None and after is not None:
             target.memory_b = before - after
+    target.loaded_context = loaded.context_length
     context = loaded.context_length or target.context_length
     if point.tokens > context:
         raise UsageError(

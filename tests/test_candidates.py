@@ -106,3 +106,49 @@ def test_a_name_that_the_server_does_not_have_is_answered_with_the_near_ones(tmp
 
 def test_the_implied_tag_is_no_part_of_a_name():
     assert (plain_name("phi-2:latest"), plain_name("llama3.2:1b")) == ("phi-2", "llama3.2:1b")
+
+
+def with_files(folder, url, tmp_path):
+    environ = {"HOME": str(tmp_path), "ORAC_OLLAMA_URL": url, "ORAC_MODELS_DIR": str(folder)}
+    return read_settings({**environ, "ORAC_OLLAMA_STORE": str(tmp_path)}, folder=tmp_path)
+
+
+def test_files_beside_a_servers_models_answer_to_their_aliases_and_refused_ones_are_named(two, tmp_path):
+    with a_server("llama3.2:1b") as fake:
+        settings = with_files(two, fake.url, tmp_path)
+        everything = find_candidates(settings)
+        chosen = [find_candidates(settings, [name]).candidates for name in ("phi2", "PHI-2:latest", "llama3.2:1b")]
+
+    assert [candidate.name for candidate in everything.candidates] == ["distilgpt2", "phi-2", "llama3.2:1b"]
+    (refused,) = everything.refused
+    assert refused.startswith("broken.gguf: ")
+    assert [[candidate.name for candidate in found] for found in chosen] == [["phi-2"], ["phi-2"], ["llama3.2:1b"]]
+
+
+def test_a_servers_own_name_comes_before_a_files_alias(two, tmp_path):
+    with a_server("phi2:latest") as fake:
+        (found,) = find_candidates(with_files(two, fake.url, tmp_path), ["phi2"]).candidates
+    assert (found.name, found.model) == ("phi2", None)
+
+
+def test_beside_a_server_a_wrong_name_and_a_refused_file_each_have_their_reason(two, tmp_path):
+    with a_server("llama3.2:1b") as fake:
+        settings = with_files(two, fake.url, tmp_path)
+        with pytest.raises(UnknownModel, match=r"has no model 'phi-3'\. Near names: phi-2"):
+            find_candidates(settings, ["phi-3"])
+        with pytest.raises(BadModel, match=r"broken\.gguf"):
+            find_candidates(settings, ["broken"])
+
+
+@pytest.mark.parametrize("names", [(), ("broken.gguf",)])
+def test_a_folder_without_a_usable_file_leaves_the_servers_models(tmp_path, names):
+    folder = tmp_path / "gguf"
+    folder.mkdir()
+    for name in names:
+        (folder / name).write_bytes(b"GGUF?")
+    with a_server("llama3.2:1b") as fake:
+        choice = find_candidates(with_files(folder, fake.url, tmp_path))
+
+    assert [candidate.name for candidate in choice.candidates] == ["llama3.2:1b"]
+    (refused,) = choice.refused
+    assert refused.startswith("broken.gguf: " if names else "There is no .gguf file in")

@@ -15,6 +15,7 @@ from orac_bench.selfcheck.known_server import Biases, known_server
 from orac_bench.stats.plan import Side, pair_order, warmups
 from orac_bench.store.store import open_store
 from tests.fakes.fake_ollama import FakeOllama, error_reply, json_reply
+from tests.fakes.several_models import SeveralModels
 
 ROOT = Path(__file__).parent.parent
 
@@ -277,3 +278,32 @@ def test_a_store_that_fails_at_the_end_of_a_run_is_told_in_a_sentence(bench):
     assert "door.py" not in done.stdout + done.stderr  # no line of a traceback
     assert ": running =" in done.stdout  # as the store says, until somebody measures again
     assert "3/3" in done.stdout
+
+
+class Forgetful(SeveralModels):
+    """Loses what it has loaded with its second measured answer, as a server does whose runner is killed."""
+
+    measured = 0
+
+    def answer_to(self, request):
+        reply = super().answer_to(request)
+        options = (request.json or {}).get("options") or {}
+        if request.path == "/api/generate" and options.get("num_predict") == 4:
+            self.measured += 1
+            if self.measured == 2:
+                self._loaded.clear()
+        return reply
+
+
+def test_a_block_is_warmed_up_where_the_model_is_not_loaded_any_more(bench):
+    with Forgetful(["m"]) as fake:
+        done = bench(fake.url, *SMALL, "--orac-blocks=3")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    with open_store(bench.database, write=False) as store:
+        (result,) = store.results(store.resolve("latest"), rounds=True)
+    assert [(round.block, round.phase.value) for round in result.rounds] == [
+        *((0, "warmup"), (0, "measure")),
+        *((1, "warmup"), (1, "measure")),
+        (2, "measure"),
+    ]

@@ -3,10 +3,11 @@
 import gc
 import re
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
-from orac_bench.beginning import queued
+from orac_bench.beginning import queued, utc_now
 from orac_bench.errors import BadModel, DoesNotFit, OllamaChanged, StoreError, UnknownRun, UsageError
 from orac_bench.flags import Flag
 from orac_bench.forecast import Work
@@ -116,6 +117,31 @@ def test_the_collector_rests_while_a_round_runs_and_works_afterwards(tmp_path):
             attempt.send()
             measurement.keep(attempt)
             assert gc.isenabled()
+
+
+def test_a_round_starts_when_it_is_sent_and_not_when_its_model_is_loaded_for_it(tmp_path):
+    # given a model that somebody unloaded between two rounds, and that takes 0.3 s to load
+    with known_server(**QUICK, load_s=0.3) as server:
+        settings = settings_for(server.url, tmp_path)
+        with a_session(settings) as (session, candidate), session.measuring(candidate, a_point()) as measurement:
+            session.engine.client.unload_all()
+            before = utc_now()
+            attempt = measurement.prepare(Phase.MEASURE)
+            attempt.send()
+            round = measurement.keep(attempt)
+    assert round.started - before >= timedelta(seconds=0.3)
+    assert round.started + timedelta(seconds=round.metrics["e2e_s"]) <= utc_now()
+
+
+def test_a_round_that_could_not_be_sent_starts_when_that_was_known(tmp_path):
+    with playing(good()) as fake:
+        settings = settings_for(fake.url, tmp_path)
+        with a_session(settings) as (session, candidate), session.measuring(candidate, a_point()) as measurement:
+            fake.play({"GET /api/ps": [replace(json_reply({}, status=500), pieces=((0.2, b"{}"),))]})
+            before = utc_now()
+            failed = one_round(measurement)
+    assert failed.status is RoundStatus.FAILED
+    assert before + timedelta(seconds=0.2) <= failed.started <= utc_now()
 
 
 def test_short_outputs_are_left_out_and_tried_again_as_often_as_rounds_were_planned(tmp_path):
@@ -425,6 +451,7 @@ def test_a_prompt_as_it_is_goes_through_the_models_own_template_and_its_first_an
             "model": "m:latest",
             "prompt": "Why is the sky blue?",
             "keep_alive": -1,
+            "truncate": False,  # a text that is too long is refused, from 0.12.6 on
             "options": {"num_predict": 8, "seed": round.seed},
             "stream": True,
         }

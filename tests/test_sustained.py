@@ -12,7 +12,7 @@ from orac_bench.bench import Bench
 from orac_bench.flags import Flag
 from orac_bench.forecast import Work
 from orac_bench.progress import Progress
-from orac_bench.records import Chunk, Generation, Json, ServerTimings, Status
+from orac_bench.records import Chunk, Generation, Json, Result, ServerTimings, Status
 from orac_bench.selfcheck.known_server import known_server
 from orac_bench.store.exchange import packed, unpacked
 from orac_bench.store.store import open_store
@@ -20,6 +20,7 @@ from orac_bench.suites.grid import SUITES, Wishes, case, points
 from orac_bench.sustained import Minutes
 from orac_bench.telemetry.source import Sample
 from tests.builders import a_round
+from tests.fakes.fake_ollama import FakeOllama, Reply, answer, final, json_reply, stream
 from tests.sessions import a_session, measure, settings_for
 
 S = 10**9
@@ -168,3 +169,55 @@ def test_its_progress_is_a_line_that_updates_with_the_time() -> None:
 class Terminal(StringIO):
     def isatty(self) -> bool:
         return True
+
+
+def slow(*, reloaded: bool) -> Reply:
+    """An answer of four tokens that takes 0.6 s; where it was `reloaded`, its round does not count."""
+    end = final(eval_count=4, prompt_eval_count=32, load_duration=300_000_000 if reloaded else 1_000_000)
+    return stream(answer(["a", "b", "c", "d"], end=end), first_s=0.3, every_s=0.075)
+
+
+def half_a_second_of(folder: Path, *replies: Reply) -> Result:
+    """A sustained run over 0.5 s of an Ollama that answers the calibration at once, and then so."""
+    (point,) = points(SUITES["sustained"], Wishes(time_limit_s=0.5, output_tokens=4, prompt_tokens=(32,)))
+    quick = stream(answer(["a"], end=final(eval_count=1, prompt_eval_count=32)))
+    listed = {"name": "m:latest", "digest": "d1", "size": 100, "details": {"family": "llama"}}
+    routes = {
+        "GET /api/version": [json_reply({"version": "0.11.4"})],
+        "GET /api/tags": [json_reply({"models": [listed]})],
+        "GET /api/ps": [json_reply({"models": [{"name": "m:latest", "size": 100, "size_vram": 50}]})],
+        "POST /api/show": [json_reply({"model_info": {"llama.context_length": 2048}})],
+        "POST /api/generate": [quick] * 4 + [*replies],
+    }
+    with FakeOllama(routes) as fake:
+        settings = settings_for(fake.url, folder)
+        with a_session(settings) as (session, candidate), session.measuring(candidate, point) as measurement:
+            measure(measurement)
+    with open_store(settings.database_url, write=False) as store:
+        (result,) = store.results(session.run.id, rounds=True)
+    return result
+
+
+def test_where_the_last_request_does_not_count_the_next_one_has_the_ratio(tmp_path: Path) -> None:
+    result = half_a_second_of(tmp_path, slow(reloaded=True), slow(reloaded=False))
+    assert [(round.counted, "sustained_ratio" in round.metrics) for round in result.rounds] == [
+        (False, True),
+        (True, True),
+    ]
+    assert (result.status, result.summary["sustained_ratio"].n) == (Status.DONE, 1)
+
+
+def test_a_run_whose_ratio_stays_without_a_request_that_counts_fails_and_says_why(tmp_path: Path) -> None:
+    result = half_a_second_of(tmp_path, quick_and_good(), slow(reloaded=True))
+    assert [round.counted for round in result.rounds] == [True, False, False, False]  # three after the time was over
+    assert "sustained_ratio" not in result.summary
+    assert result.status is Status.FAILED
+    assert result.failure is not None
+    assert result.failure.code == "too_few_rounds"
+    assert result.failure.message == (
+        "There is no ratio: none of the requests at its end counts (reloaded). Measure it again."
+    )
+
+
+def quick_and_good() -> Reply:
+    return stream(answer(["a", "b", "c", "d"], end=final(eval_count=4, prompt_eval_count=32, load_duration=1_000_000)))

@@ -19,7 +19,7 @@ from orac_bench.units import format as written
 
 
 def selfcheck(settings: Settings, arguments: argparse.Namespace) -> int:
-    """Prints the error of each metric and the cost of measuring. Exit status 1 where an error is too large."""
+    """Prints the error of each metric and the cost of measuring. Exit status 1 where one is too large, or missing."""
     with tempfile.TemporaryDirectory(prefix="orac-selfcheck-") as name:
         folder = Path(name)
         _tell("a server of known timing: 12 rounds of 1.5 s")
@@ -30,7 +30,7 @@ def selfcheck(settings: Settings, arguments: argparse.Namespace) -> int:
         print(json.dumps({"checks": [_row(finding) for finding in findings], "overhead": asdict(overhead)}))
     else:
         _print(findings, overhead)
-    return 0 if findings and all(finding.ok for finding in findings) else 1
+    return 0 if all(finding.ok for finding in findings) else 1
 
 
 def _row(finding: Finding) -> dict[str, Json]:
@@ -50,7 +50,8 @@ def _print(findings: list[Finding], overhead: Overhead) -> None:
         metric = METRICS[finding.metric]
         values = (finding.truth, finding.measured, finding.error, ALLOWED[finding.metric])
         shown = [written(value, metric.unit) for value in values]
-        rows.append([finding.metric, *shown, "ok" if finding.ok else "TOO LARGE"])
+        verdict = "ok" if finding.ok else "MISSING" if finding.error is None else "TOO LARGE"
+        rows.append([finding.metric, *shown, verdict])
     print(table_text(("metric", "truth", "measured", "error", "allowed", ""), rows))
     interval = "" if overhead.ci_low is None else f" (95 %: {overhead.ci_low:.3f} to {overhead.ci_high:.3f})"
     print(f"Decode rate seen by ORAC over a bare client's, {overhead.pairs} pairs on {overhead.model}:")

@@ -10,6 +10,7 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 from orac_bench.records import Json
@@ -34,7 +35,8 @@ class BareResult:
 def bare_generate(url: str, payload: Mapping[str, Json], *, timeout_s: float = 120.0) -> BareResult:
     """One streamed answer of the Ollama at `url` to `payload`, on a new connection opened before the clock starts.
 
-    Raises RuntimeError where the answer has no text or no final record, OSError where the connection fails.
+    Raises RuntimeError where the answer has no text or no final record, OSError where the connection fails, and
+    http.client.HTTPException where what comes is cut off, or no HTTP.
     """
     address = urlsplit(url)
     connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=timeout_s)
@@ -54,7 +56,7 @@ def bare_generate(url: str, payload: Mapping[str, Json], *, timeout_s: float = 1
 
 def read(sent_ns: int, stamped: list[tuple[int, bytes]]) -> BareResult:
     """What the stamped lines of an answer say. Stamps in ns of one clock. Raises RuntimeError as `bare_generate`."""
-    records = [(at_ns, json.loads(line)) for at_ns, line in stamped]
+    records = [(at_ns, _record(line)) for at_ns, line in stamped]
     written = [at_ns for at_ns, record in records if record.get("response") or record.get("thinking")]
     if not written or records[-1][1].get("done") is not True:
         end = stamped[-1][1].decode("utf-8", "replace").strip() if stamped else "nothing"
@@ -74,6 +76,15 @@ def read(sent_ns: int, stamped: list[tuple[int, bytes]]) -> BareResult:
         prompt_count=final.get("prompt_eval_count"),
         prompt_s=_seconds(final.get("prompt_eval_duration")),
     )
+
+
+def _record(line: bytes) -> dict[str, Any]:
+    """The object in a line; an empty one where there is none."""
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return {}
+    return record if isinstance(record, dict) else {}
 
 
 def _seconds(ns: int | None) -> float | None:

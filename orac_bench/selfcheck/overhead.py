@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import random
 import statistics
@@ -10,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from orac_bench.candidates import Candidate, find_candidates
+from orac_bench.errors import OllamaError
 from orac_bench.intent import Intent
 from orac_bench.measurement import Measurement
 from orac_bench.records import Phase
@@ -19,6 +21,7 @@ from orac_bench.session import open_session
 from orac_bench.settings import Settings
 from orac_bench.stats.summary import summarise
 from orac_bench.suites.grid import SUITES, Wishes, points
+from orac_bench.units import counted
 
 KEY = "client_decode_tokens_per_s"
 
@@ -27,7 +30,8 @@ KEY = "client_decode_tokens_per_s"
 class Overhead:
     """Decode rate seen by ORAC over the bare client's: median of the pairs' ratios with its 95 % interval.
 
-    The interval is None below 6 pairs. `client_cpu_s` is the median processor time of ORAC in a round.
+    `pairs` are those that both had a rate of; the interval is None below 6. `client_cpu_s` is the median processor time
+    of ORAC in a round.
     """
 
     model: str
@@ -43,7 +47,8 @@ def check_overhead(
 ) -> Overhead:
     """Measures `pairs` pairs of rounds (ORAC, bare client) in random order on `model` (None: the smallest there is).
 
-    Into a store in `folder`, so that the user's history does not see it. Raises OracError for what is missing.
+    Into a store in `folder`, so that the user's history does not see it. Raises OracError for what is missing, and
+    where no pair has a ratio.
     """
     chosen = find_candidates(settings, [] if model is None else [model]).candidates
     candidate = min(chosen, key=lambda known: known.size_b)
@@ -56,6 +61,12 @@ def check_overhead(
             order = random.Random(session.run.seed)
             found = [found for _ in range(pairs) if (found := _pair(measurement, order)) is not None]
         session.end(interrupted=False)
+    if not found:
+        raise OllamaError(
+            f"None of {counted(pairs, 'pair')} of rounds on {candidate.name} had a rate of both ORAC and the bare "
+            "client, so the overhead is not known.",
+            next=f"See what comes of its rounds with: orac bench {candidate.name} --suite decode",
+        )
     return _judged(candidate, found)
 
 
@@ -81,9 +92,14 @@ def _orac(measurement: Measurement, phase: Phase) -> tuple[float, float] | None:
 
 
 def _bare(measurement: Measurement) -> float | None:
+    """The bare client's rate. None where its answer has none, or is none."""
     nonce = measurement.asking.new_nonce()
     url = measurement.engine.client.url
-    return bare_generate(url, measurement.asking.payload(nonce, measurement.asking.run_seed)).decode_tokens_per_s
+    payload = measurement.asking.payload(nonce, measurement.asking.run_seed)
+    try:
+        return bare_generate(url, payload).decode_tokens_per_s
+    except (RuntimeError, OSError, http.client.HTTPException):
+        return None
 
 
 def _judged(candidate: Candidate, found: list[tuple[float, float]]) -> Overhead:

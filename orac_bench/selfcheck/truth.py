@@ -6,7 +6,7 @@ The truth of TTFT, TPOT and E2E are the server's own send stamps; of the counts 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -39,27 +39,30 @@ ALLOWED: Mapping[str, float] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One metric: medians of the truth and of what ORAC measured over the rounds, and whether they agree."""
+    """One metric: medians of the truth and of what ORAC measured over the rounds, and whether they agree.
+
+    `truth` and `measured` are None where a round lacks it, or no round counts.
+    """
 
     metric: str
-    truth: float
-    measured: float
+    truth: float | None
+    measured: float | None
 
     @property
-    def error(self) -> float:
-        """Measured minus truth."""
-        return self.measured - self.truth
+    def error(self) -> float | None:
+        """Measured minus truth. None where one of them is missing."""
+        return None if self.measured is None or self.truth is None else self.measured - self.truth
 
     @property
     def ok(self) -> bool:
-        """Whether the error is within what is allowed."""
-        return abs(self.error) <= ALLOWED[self.metric]
+        """Whether there is an error and it is within what is allowed."""
+        return self.error is not None and abs(self.error) <= ALLOWED[self.metric]
 
 
 def check_truth(
     settings: Settings, folder: Path, *, rounds: int = 10, biases: Biases | None = None, tell: Callable[[str], None]
 ) -> list[Finding]:
-    """Measures the known server as any Ollama, into a store in `folder`, and compares. One finding a metric."""
+    """Measures the known server as any Ollama, into a store in `folder`, and compares. A finding each of `ALLOWED`."""
     (point,) = points(SUITES["decode"], Wishes(rounds=rounds, warmup=2, output_tokens=TOKENS))
     with known_server(ttft_s=TTFT_S, token_s=TOKEN_S, biases=biases) as server:
         there = replace(settings, ollama_url=server.url, ollama_store=None, database_url=f"sqlite:///{folder}/truth.db")
@@ -74,15 +77,25 @@ def check_truth(
                     if round.counted:
                         seen.append((round, _truth(server, round)))
             session.end(interrupted=False)
+    return findings(seen)
+
+
+def findings(seen: Sequence[tuple[Round, Mapping[str, float]]]) -> list[Finding]:
+    """One finding for each of `ALLOWED`, in the order of tables, of rounds that count and what was true of them."""
     return [
         Finding(
             metric=key,
-            truth=statistics.median(true[key] for _, true in seen),
-            measured=statistics.median(round.metrics[key] for round, _ in seen),
+            truth=_median([true.get(key) for _, true in seen]),
+            measured=_median([round.metrics.get(key) for round, _ in seen]),
         )
         for key in METRICS
-        if key in ALLOWED and seen and all(key in round.metrics for round, _ in seen)
+        if key in ALLOWED
     ]
+
+
+def _median(values: Sequence[float | None]) -> float | None:
+    present = [value for value in values if value is not None]
+    return statistics.median(present) if present and len(present) == len(values) else None
 
 
 def _truth(server: KnownServer, round: Round) -> dict[str, float]:
@@ -97,7 +110,7 @@ def _truth(server: KnownServer, round: Round) -> dict[str, float]:
         "tpot_s": between_s,
         "client_decode_tokens_per_s": 1 / between_s,
         "decode_tokens_per_s": 1 / TOKEN_S,
-        "prefill_tokens_per_s": round.metrics["input_tokens"] / TTFT_S,
+        "prefill_tokens_per_s": float(str(round.raw["prompt_eval_count"])) / TTFT_S,
         "output_tokens": float(TOKENS),
         "input_tokens": float(str(round.raw["prompt_eval_count"])),
     }

@@ -84,7 +84,10 @@ class Point:
 
     @property
     def tokens(self) -> int:
-        """Prompt and output together: what the context must hold. 0 for a prompt of unknown length."""
+        """What the context must hold at least: prompt and output together.
+
+        A given prompt counts as none, as nobody knows its length before it is sent; whether it fits is found out then.
+        """
         return (self.workload.prompt_tokens or 0) + self.workload.output_tokens
 
 

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
 
 from orac_bench.errors import UsageError
 from orac_bench.records import Status
@@ -41,6 +42,12 @@ def main(how: str, database: str, run_id: str) -> int:
         return 2
     if how == "absent":
         return 1
+    tried = Path(f"{database.removeprefix('sqlite:///')}.tried")
+    if how == "without an ollama" or (how == "without an ollama at first" and not tried.exists()):
+        tried.touch()
+        tell(b'{"kind": "failed", "code": "ollama_unreachable"}')
+        print("orac: nobody answers")
+        return 2
     with open_store(database, write=True) as store:
         if store.run(run_id).status is Status.QUEUED:
             try:

@@ -40,3 +40,23 @@ def test_the_newer_ollama_gives_all_six_models_the_same_metrics(
     assert later >= {(True, True), (False, False)}  # on a busy machine a thought and its answer may arrive together
     assert (False, True) not in later
     assert nothing_left(machine)
+
+
+@pytest.mark.parametrize("version", ["ollama_binary", "newer_ollama_binary"])
+def test_a_text_longer_than_the_context_is_no_result(
+    version: str, request: pytest.FixtureRequest, tiny_models: Path, tmp_path: Path
+) -> None:
+    # given 6000 words for a context of 1024 tokens: the older Ollama cuts them in silence, the newer one would too
+    machine = a_machine(tmp_path, tiny_models, request.getfixturevalue(version))
+    text = tmp_path / "long.txt"
+    text.write_text("word " * 6000)
+    named = ("--suite=prompt", "--suite=first_token", "--suite=cold_load", "--rounds=1", "--output-tokens=4")
+    said = machine.orac("bench", "distilgpt2", *named, "--prompt-file", str(text), "--json")
+
+    assert (said.status, said.calm) == (1, True), said.err
+    results = said.document["results"]
+    assert {(result["case"]["suite"], result["status"], result["done"]) for result in results} == {
+        (suite, "failed", 0) for suite in ("prompt", "first_token", "cold_load")
+    }
+    assert said.err.count("does not fit into distilgpt2's context of 1024 tokens") >= 3
+    assert nothing_left(machine)
