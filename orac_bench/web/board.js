@@ -35,21 +35,19 @@ export function board(first, life) {
 
 function tiles(health, reading, mode) {
   const values = reading?.values ?? {};
-  const of = (begin) => Object.entries(values).filter(([name]) => name.startsWith(begin));
-  const [zone, celsius] = of("temperature_celsius.").reduce(
-    (hot, one) => (hot && hot[1] >= one[1] ? hot : one),
-    null,
-  ) ?? [null, null];
-  const [rail, watt] = of("power_w.").find(([name]) => /VDD_IN|module|total/i.test(name)) ??
-    of("power_w.")[0] ?? [null, null];
+  const { hottest, power_rail: rail } = reading ?? {};
   const { total_b: total, available_b: available } = health.memory;
   const used = total === null || available === null ? null : total - available;
   return [
-    tile("Temperature", written(celsius, "celsius"), zone ? `hottest: ${zone.split(".")[1]}` : "no sensor tells it"),
+    tile(
+      "Temperature",
+      written(reading?.hottest_celsius, "celsius"),
+      hottest ? `hottest: ${hottest}` : "no sensor tells it",
+    ),
     tile(
       "Power",
-      written(watt, "W"),
-      [rail ? rail.split(".")[1] : "no sensor tells it", mode ? ` · mode ${mode}` : ""].join(""),
+      written(reading?.power_w, "W"),
+      [rail ?? "no sensor tells that of all", mode ? ` · mode ${mode}` : ""].join(""),
     ),
     tile("Memory", written(used, "B"), total ? `of ${written(total, "B")} in use` : "", total ? used / total : null),
     gpu(values, health),

@@ -5,11 +5,11 @@ import { caseName } from "./case_name.js";
 import { chart } from "./chart.js";
 import { announce } from "./copy.js";
 import { button, element, named } from "./dom.js";
-import { drawnOf, liveOptions } from "./live_chart.js";
+import { linesOf, liveOptions } from "./live_chart.js";
 import { trouble } from "./loading.js";
 import { beat, onPulse } from "./pulse.js";
 import { over, status } from "./status.js";
-import { ago, span, workload, written } from "./units.js";
+import { ago, reached, span, workload, written } from "./units.js";
 import { headlines, metric } from "./words.js";
 
 const ENDS = ["done", "failed", "cancelled", "interrupted", "lost"];
@@ -33,7 +33,7 @@ export function follow(place, id, life, ended, moved = () => {}) {
     readings: [],
     seen: 0,
   };
-  /** Of every case by its key what was told when it began, its rounds that count, and all that were measured. */
+  /** Of every case by its key what was told when it began, what it has reached, and its rounds that were measured. */
   const known = new Map();
   const title = element("h2");
   const meter = element("progress", { max: 1, "aria-label": "Cases done" });
@@ -117,14 +117,14 @@ export function follow(place, id, life, ended, moved = () => {}) {
     if (kind === "started")
       Object.assign(state, { status: "running", cases: told.cases ?? state.cases, begun: state.begun ?? told.at });
     if (kind === "case") {
-      state.case = { ...told, counted: 0, measured: 0 };
+      state.case = { ...told, done: 0, measured: 0 };
       known.set(told.case, state.case);
     }
     if (kind === "round") {
       state.case = known.get(told.case) ?? state.case;
-      if (state.case && told.phase === "measure") {
-        state.case.counted += told.counted ? 1 : 0;
-        state.case.measured += 1;
+      if (state.case) {
+        state.case.done = told.done;
+        state.case.measured += told.phase === "measure" ? 1 : 0;
       }
       const again = (one) => one.case === told.case && one.phase === told.phase && one.index === told.index;
       const before = state.last.filter((one) => !again(one));
@@ -151,6 +151,12 @@ export function follow(place, id, life, ended, moved = () => {}) {
     });
   }
 
+  /** How much of a case is over, 0 to 1. Where it ends is not known of one with a least number: nothing, then all. */
+  function part(one) {
+    if (one.planned_at_least) return one === state.case ? 0 : 1;
+    return Math.min(1, (one.planned_unit === "s" ? one.done : one.measured) / Math.max(1, one.planned));
+  }
+
   /** Draws once a frame at most, however many events come. */
   function soon() {
     if (due || life.signal.aborted) return;
@@ -162,12 +168,11 @@ export function follow(place, id, life, ended, moved = () => {}) {
   }
 
   function draw() {
-    const { hot, power } = drawnOf(state.readings);
-    curves.place.hidden = state.readings.length < 2 || !(hot || power);
+    curves.place.hidden = state.readings.length < 2 || !linesOf(state.readings).length;
     if (!curves.place.hidden) curves.redraw();
     const whole = state.cases ?? 0;
-    const parts = [...known.values()].map((one) => Math.min(1, one.measured / Math.max(1, one.planned)));
-    if (whole) meter.value = Math.min(1, parts.reduce((sum, one) => sum + one, 0) / whole);
+    const over = [...known.values()].reduce((sum, one) => sum + part(one), 0);
+    if (whole) meter.value = Math.min(1, over / whole);
     const told = state.case;
     const shown = JSON.stringify([
       state.status,
@@ -195,11 +200,12 @@ export function follow(place, id, life, ended, moved = () => {}) {
       state.begun ? ` · begun ${ago(state.begun)}` : "",
       state.likely ? ` · likely over ${clock(state.likely)}` : "",
     ].join("");
+    const word = told?.planned_unit === "s" ? "" : "round ";
     said.replaceChildren(
       text,
       told ? named(caseName(told)) : "",
       told
-        ? ` · ${told.suite} · ${workload(told.workload)} · round ${told.counted} of ${told.planned}${begun}`
+        ? ` · ${told.suite} · ${workload(told.workload)} · ${word}${reached(told.done, told)}${begun}`
         : "",
     );
     rounds.replaceChildren(...state.last.map((one) => line(one)));

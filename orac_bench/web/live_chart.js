@@ -3,25 +3,19 @@
 import { axis, tooltip } from "./chart.js";
 import { digits } from "./units.js";
 
-/** The names of the temperature and of the power in `readings`, undefined for what none of them tells. */
-export function drawnOf(readings) {
-  const names = [...new Set(readings.flatMap((one) => Object.keys(one)))];
-  const hot =
-    names.find((name) => name === "temperature_celsius.tj") ??
-    names.find((name) => name.startsWith("temperature_celsius."));
-  const power =
-    names.find((name) => /^power_w\..*(VDD_IN|module)/i.test(name)) ??
-    names.find((name) => name.startsWith("power_w."));
-  return { hot, power };
+const LINES = [
+  { name: "hottest_celsius", label: "°C", number: 1, type: "solid" },
+  { name: "power_w", label: "W", number: 0, type: "dashed" },
+];
+
+/** Those of the two lines that any of `readings` tells something for. */
+export function linesOf(readings) {
+  return LINES.filter((line) => readings.some((one) => typeof one[line.name] === "number"));
 }
 
-/** The description of the chart of `readings`, each with `t_s` and its values by name. One of `drawnOf` must be there. */
+/** The description of the chart of `readings`, each with `t_s` and its values by name. One of `linesOf` must be there. */
 export function liveOptions(colour, readings) {
-  const { hot, power } = drawnOf(readings);
-  const lines = [
-    { name: hot, label: "°C", colour: colour.series[1], type: "solid" },
-    { name: power, label: "W", colour: colour.series[0], type: "dashed" },
-  ].filter((line) => line.name);
+  const lines = linesOf(readings);
   return {
     grid: { left: 44, right: 44, top: 28, bottom: 24 },
     tooltip: tooltip(colour, {
@@ -54,8 +48,8 @@ export function liveOptions(colour, readings) {
       connectNulls: false,
       sampling: "lttb",
       data: readings.map((one) => [one.t_s, one[line.name] ?? null]),
-      lineStyle: { color: line.colour, width: 2, type: line.type },
-      itemStyle: { color: line.colour },
+      lineStyle: { color: colour.series[line.number], width: 2, type: line.type },
+      itemStyle: { color: colour.series[line.number] },
     })),
   };
 }

@@ -23,7 +23,7 @@ export async function loaded(place, life, load, draw, heading = null) {
     if (error instanceof Unreachable) whenBack(life, again);
   } finally {
     clearTimeout(slow);
-    place.removeAttribute("aria-busy");
+    if (!life.signal.aborted) place.removeAttribute("aria-busy"); // else others may load there by now
   }
 }
 

@@ -6,7 +6,7 @@ import { copyButton } from "./copy.js";
 import { button, element, named } from "./dom.js";
 import { over, status } from "./status.js";
 import { scrolled, table } from "./table.js";
-import { interval, share, workload, written } from "./units.js";
+import { interval, reached, share, workload, written } from "./units.js";
 import { headlines, metric } from "./words.js";
 
 /** The table `made` by resultsTable with the run's downloads. */
@@ -33,7 +33,7 @@ export function resultsTable(results, choose) {
       label: "Status",
       cell: (one) => [status(one.status), one.error ? element("small", { class: "said" }, one.error.message) : null],
     },
-    { label: "Counted", kind: "number", cell: (one) => `${one.done} of ${one.planned}` },
+    { label: "Counted", kind: "number", cell: (one) => reached(one.done, one) },
     ...[
       "ttft_s",
       "decode_tokens_per_s",

@@ -10,7 +10,7 @@ import { select } from "./form.js";
 import { loaded } from "./loading.js";
 import { table } from "./table.js";
 import { timeline } from "./timeline.js";
-import { interval, workload, written } from "./units.js";
+import { interval, reached, workload, written } from "./units.js";
 import { direction, flag, headlines, metric, metricKeys } from "./words.js";
 
 /** The last run that was asked for with all its rounds, as it stood: one that was interrupted may have gone on since. */
@@ -101,6 +101,10 @@ function distributed(result, key, life) {
   const left = result.rounds.filter((one) => one.phase === "measure" && !one.counted);
   const failed = left.filter((one) => one.status === "failed").length;
   const label = `${about.label} of ${result.rounds.length} rounds; ${summary ? `median ${written(summary.median, about.unit)}` : "none counts"}. The table below has each.`;
+  const ended = [
+    ...counts(result, summary?.n ?? 0),
+    ["left out", `${left.length - failed} excluded, ${failed} failed`],
+  ];
   const said = summary
     ? [
         ["median", `${written(summary.median, about.unit)}`],
@@ -109,13 +113,9 @@ function distributed(result, key, life) {
           interval(summary.ci_low, summary.ci_high, summary.median, about.unit) ||
             `none: ${summary.n} rounds are too few`,
         ],
-        ["counted", `${summary.n} of ${result.planned}`],
-        ["left out", `${left.length - failed} excluded, ${failed} failed`],
+        ...ended,
       ]
-    : [
-        ["counted", `0 of ${result.planned}`],
-        ["left out", `${left.length - failed} excluded, ${failed} failed`],
-      ];
+    : ended;
   const figures = element(
     "dl",
     { class: "figures" },
@@ -143,6 +143,15 @@ function distributed(result, key, life) {
     ),
     made.place,
     legend(),
+  ];
+}
+
+/** How many rounds count, beside what was planned: their number, or how long they go on. */
+function counts(result, count) {
+  if (result.planned_unit !== "s") return [["counted", reached(count, result)]];
+  return [
+    ["counted", String(count)],
+    ["measured for", reached(result.done, result)],
   ];
 }
 

@@ -108,6 +108,7 @@ function drawn(page, baselines, before, chosen) {
 function pick(run, chosen, tell) {
   const box = element("input", {
     type: "checkbox",
+    checked: chosen.has(run.id),
     on: {
       change: () => {
         if (box.checked) chosen.add(run.id);

@@ -89,12 +89,12 @@ export function asMarkdown(columns, rows) {
   return lines.map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 }
 
+/** How a spreadsheet's formula begins; a minus alone may also begin a number. */
+const FORMULA = /^(?=[=+@\t\r\n]|-(?!\d+(\.\d+)?(e[+-]?\d+)?$))/i;
+
 /** `rows` as CSV, as RFC 4180 has it; no cell can be taken for a formula by a spreadsheet. */
 export function asCsv(columns, rows) {
-  const quoted = (text) =>
-    `"${String(text)
-      .replace(/^(?=[=+@\t\r])/, "'")
-      .replace(/"/g, '""')}"`;
+  const quoted = (text) => `"${String(text).replace(FORMULA, "'").replace(/"/g, '""')}"`;
   const lines = [
     columns.map((column) => quoted(column.label)),
     ...rows.map((row) => columns.map((column) => quoted(told(column, row)))),

@@ -4,6 +4,7 @@ import { remember } from "./address.js";
 import { read } from "./api.js";
 import { chart, imageButton } from "./chart.js";
 import { button, element } from "./dom.js";
+import { life as newLife } from "./life.js";
 import { loaded } from "./loading.js";
 import { timelineOptions, toldAt, tracks } from "./timeline_chart.js";
 
@@ -15,36 +16,36 @@ const CURSOR_Y = 50;
 /** Shows the timeline of `result` in `place`. Returns what chooses a round: its tokens are drawn, and it is zoomed to. */
 export function timeline(place, told, result, wanted, life) {
   const rounds = result.rounds.filter((one) => one.started_s !== null);
-  const state = {
-    round:
-      rounds.find((one) => `${one.phase}-${one.index}` === wanted) ??
-      rounds.find((one) => one.counted) ??
-      rounds[0] ??
-      null,
-    stamps: [],
-    readings: null,
-    made: null,
-    whole: false,
-  };
+  const first =
+    rounds.find((one) => `${one.phase}-${one.index}` === wanted) ??
+    rounds.find((one) => one.counted) ??
+    rounds[0] ??
+    null;
+  const state = { round: null, stamps: [], readings: null, whole: false };
   const path = `/v1/runs/${encodeURIComponent(told.run.id)}`;
-  loaded(
-    place,
-    life,
-    (signal) => Promise.all([read(`${path}/telemetry`, { signal }), chunks(state.round, signal)]),
-    ([readings, stamps]) => {
-      Object.assign(state, { readings, stamps });
-      return drawn();
-    },
-  );
+  let choice = null;
+  show(first);
   return choose;
 
   async function choose(round) {
-    state.round = round;
     remember({ round: `${round.phase}-${round.index}` });
-    state.stamps = await chunks(round, life.signal);
-    state.whole = false;
-    if (!life.signal.aborted) place.replaceChildren(...drawn());
+    await show(round);
     place.scrollIntoView({ block: "nearest" });
+  }
+
+  /** Draws `round` when its tokens are there; one that was chosen before and is still on its way is called off. */
+  function show(round) {
+    choice?.end();
+    choice = newLife(life);
+    return loaded(
+      place,
+      choice,
+      (signal) => Promise.all([state.readings ?? read(`${path}/telemetry`, { signal }), chunks(round, signal)]),
+      ([readings, stamps]) => {
+        Object.assign(state, { round, stamps, readings, whole: false });
+        return drawn();
+      },
+    );
   }
 
   async function chunks(round, signal) {

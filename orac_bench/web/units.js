@@ -102,6 +102,12 @@ export function span(seconds) {
   return `${Math.floor(hours / 24)} days`;
 }
 
+/** How much is `done` of what `one`, a case or a result, plans: "3 of 10", "57 of at least 10", "8 s of 10 min 00 s". */
+export function reached(done, one) {
+  if (one.planned_unit === "s") return `${span(done)} of ${span(one.planned)}`;
+  return `${done} of ${one.planned_at_least ? "at least " : ""}${one.planned}`;
+}
+
 const STYLES = {
   moment: { dateStyle: "medium", timeStyle: "short" },
   day: { day: "numeric", month: "short", year: "numeric" },

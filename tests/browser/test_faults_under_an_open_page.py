@@ -64,6 +64,30 @@ def test_a_view_whose_answer_fails_says_so_and_recovers(page: Page, filled: Serv
     settled(page)
 
 
+@pytest.mark.usefixtures("faulty")
+def test_a_round_whose_tokens_fail_says_so_and_one_that_comes_late_stands_under_no_other_s_name(
+    page: Page, filled: Service
+) -> None:
+    held: list[Route] = []
+    broken = {"title": "It broke", "detail": "A disk is full."}
+    page.route("**/rounds/5/chunks?*", lambda route: held.append(route))
+    page.route("**/rounds/4/chunks?*", lambda route: route.fulfill(status=500, json=broken), times=1)
+    page.goto(f"{addresses(filled)['run']}?case=ca5e000000000001&round=measure-5")
+    page.get_by_text("rounds as a table").click()
+    # given round 5, which broke off after 57 tokens, still on its way when another one is chosen
+    timeline = page.get_by_role("region", name="Timeline")
+    page.get_by_role("button", name="round 3", exact=True).click()
+    expect(timeline).to_contain_text("The board under the tokens of round 3")
+    expect(timeline).to_contain_text("128 arrivals.")
+    held[0].fulfill(json={"t_s": [0.1]})
+    page.evaluate("() => fetch('/v1/health').then(() => new Promise(requestAnimationFrame))")
+    expect(timeline).to_contain_text("128 arrivals. Where a line is broken, nothing was read.", timeout=5_000)
+    page.get_by_role("button", name="round 4", exact=True).click()
+    expect(page.locator("main .trouble")).to_contain_text("It broke. A disk is full.")
+    page.get_by_role("button", name="Try again").click()
+    expect(timeline).to_contain_text("The board under the tokens of round 4")
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_view_that_waits_says_that_it_loads(page: Page, filled: Service, name: str) -> None:
     held: list[Route] = []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping
@@ -80,6 +82,21 @@ def test_a_hostile_answer_is_text_while_it_streams(page: Page, hostile: Service)
     unharmed(page)
 
 
+def test_no_cell_of_a_csv_is_a_formula_and_a_number_stays_one(page: Page, hostile: Service) -> None:
+    formulas = ["=1+1", "+1", "@A1", "\tx", "\nx", "-1+HYPERLINK(1)", "-A1", "-1\n+A1", "--1", "-"]
+    numbers = ["-1", "-0.25", "-1.5e-7", "−3.2 %", "12"]
+    page.goto(f"{hostile.url}/#/models")
+    written = page.evaluate(
+        """async (cells) => {
+            const { asCsv } = await import("/static/table.js");
+            return asCsv([{ label: "Answer", cell: (one) => one }], cells);
+        }""",
+        formulas + numbers,
+    )
+    cells = [one for (one,) in csv.reader(io.StringIO(written, newline=""))]
+    assert cells == ["Answer", *(f"'{one}" for one in formulas), *numbers]
+
+
 def test_hostile_words_are_text_while_a_run_is_watched(page: Page, hostile: Service) -> None:
     run = addresses(hostile)["run"].rpartition("/")[2]
     running = hostile.get(f"/v1/runs/{run}").json
@@ -88,7 +105,7 @@ def test_hostile_words_are_text_while_a_run_is_watched(page: Page, hostile: Serv
     case = {"suite": "decode", "model": MARKUP, "workload": {"prompt_tokens": 64, "output_tokens": 128}}
     error = {"code": "odd", "message": NOTE}
     events = [
-        ("case", {**case, "case": "ca5e", "position": 0, "planned": 3}),
+        ("case", {**case, "case": "ca5e", "position": 0, "planned": 3, "planned_unit": "rounds"}),
         ("round", {"index": 0, "phase": "measure", "status": "failed", "counted": False, "flags": [], "error": error}),
     ]
     body = "".join(

@@ -127,6 +127,48 @@ def test_12_a_live_run_shows_queue_progress_end_and_last_values_and_is_cancelled
         eventually(lambda: live.get("/v1/health").json["measuring"] is None)
 
 
+def test_12_what_is_planned_in_seconds_or_as_the_least_is_told_as_such(page: Page, filled: Service) -> None:
+    run = addresses(filled)["run"].rpartition("/")[2]
+    told = filled.get(f"/v1/runs/{run}?rounds=true").json
+    result = told["results"][1] | {"planned": 600, "planned_unit": "s", "done": 150}
+    least = told["results"][0] | {"planned": 5, "planned_at_least": True}
+    going_on = told | {"run": told["run"] | {"status": "running", "ended": None}, "results": []}
+    over = told | {"results": [result, least]}
+    case = {"suite": "sustained", "model": "phi-2", "workload": {"prompt_tokens": 64, "output_tokens": 256}}
+    case |= {"case": "a", "position": 1, "planned": 600, "planned_unit": "s", "planned_at_least": False}
+    other = {"case": "b", "suite": "decode", "position": 2, "planned": 10, "planned_unit": "rounds"}
+    kept = {"index": 36, "phase": "measure", "status": "ok", "counted": True, "flags": [], "error": None, "metrics": {}}
+    heat = {"temperature_celsius.PMIC": 100.0, "power_w.VDD_SYS": 1.0, "hottest": "A0", "power_rail": "VIN"}
+    events = [("started", {"cases": 2, "at": told["run"]["started"]}), ("case", case)]
+    events += [("reading", {"t_s": at, **heat, "hottest_celsius": 47.0 + at, "power_w": 6.0}) for at in (1, 2)]
+    events += [("round", {**kept, "case": "a", "done": 150})]
+    heard = list(events)
+    page.route(f"**/v1/runs/{run}", lambda route: route.fulfill(json=going_on))
+    page.route("**/events?*", lambda route: route.fulfill(content_type="text/event-stream", body=stream(heard)))
+    page.goto(f"{filled.url}/#/run/{run}")
+    now = page.get_by_role("region", name="Live")
+    expect(now).to_contain_text("sustained · 64 → 256 · 2 min 30 s of 10 min 00 s")
+    assert now.get_by_role("progressbar").evaluate("(meter) => meter.value") == 0.125  # a quarter of one of two
+    lines = [one["data"] for one in drawn(now.locator(".chart"))["series"]]
+    assert lines == [[[1, 48.0], [2, 49.0]], [[1, 6.0], [2, 6.0]]]
+    # with a precision its end is not known: the bar waits for it
+    heard += [("case", case | other | {"planned_at_least": True}), ("round", {**kept, "case": "b", "done": 57})]
+    expect(now).to_contain_text("decode · 64 → 256 · round 57 of at least 10")
+    assert now.get_by_role("progressbar").evaluate("(meter) => meter.value") == 0.125
+    page.unroute(f"**/v1/runs/{run}")
+    page.route(f"**/v1/runs/{run}*", lambda route: route.fulfill(json=over))
+    page.reload()
+    counted = page.locator("td[data-label=Counted]")
+    expect(counted).to_have_text(["2 min 30 s of 10 min 00 s", f"{least['done']} of at least 5"])
+    expect(page.get_by_role("region", name="Rounds")).to_contain_text("measured for2 min 30 s of 10 min 00 s")
+
+
+def stream(events: list[tuple[str, dict[str, Any]]]) -> str:
+    """These as server-sent events, numbered from 1."""
+    told = enumerate(events, start=1)
+    return "".join(f"id: {at}\nevent: {kind}\ndata: {json.dumps(data)}\n\n" for at, (kind, data) in told)
+
+
 def test_13_what_is_seen_is_taken_along_as_markdown_csv_json_and_png(page: Page, filled: Service) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     points = filled.get("/v1/history?case=ca5e000000000007").json["points"]

@@ -23,6 +23,17 @@ def test_the_board_tells_temperature_power_memory_ollama_and_what_is_measured(pa
         expect(tiles).to_contain_text(told)
 
 
+def test_what_is_hottest_and_the_power_are_the_service_s_to_say(page: Page, filled: Service) -> None:
+    values = {"temperature_celsius.PMIC": 100.0, "temperature_celsius.A0": 47.5, "power_w.VDD_SYS": 1.0}
+    told = {"at": None, "run": None, "sources": ["tegrastats"], "values": values, "replayed": False}
+    said = {"hottest_celsius": 47.5, "hottest": "A0", "power_w": 6.25, "power_rail": "POM_5V_IN"}
+    page.route("**/v1/telemetry/latest", lambda route: route.fulfill(json={**told, **said}))
+    opened(page, filled, "overview")
+    tiles = page.get_by_role("region", name="The board now")
+    expect(tiles).to_contain_text("Temperature47.5 °Chottest: A0")
+    expect(tiles).to_contain_text("Power6.25 WPOM_5V_IN")
+
+
 def test_a_case_has_value_interval_number_change_verdict_and_sparkline_the_worst_first(
     page: Page, filled: Service
 ) -> None:

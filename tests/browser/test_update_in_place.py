@@ -38,6 +38,20 @@ def test_who_types_a_filter_while_a_run_ends_goes_on_typing(page: Page, own: Ser
     assert page.evaluate("() => [document.activeElement.value, document.activeElement.selectionStart]") == ["model", 4]
 
 
+def test_runs_that_are_chosen_stay_so_when_the_list_is_drawn_anew(page: Page, own: Service) -> None:
+    page.goto(f"{own.url}/#/runs")
+    boxes = page.get_by_role("checkbox")
+    chosen = [1, 3]
+    for at in chosen:
+        boxes.nth(at).check()
+    page.evaluate("() => { window.before = document.querySelector('main table'); }")
+    with measuring_alone(own.home / "measure.lock", what="a test", waiting=None) as turn:
+        turn.tell(run="somebody", cases_done=0, cases=1, likely_over=None)
+        page.wait_for_function("() => !window.before.isConnected && document.querySelector('main table')")
+    expect(page.get_by_role("link", name="Compare 2 runs")).to_be_visible()
+    assert [at for at, box in enumerate(boxes.all()) if box.is_checked()] == chosen
+
+
 def number(text: str) -> int:
     """The number that `text` begins with."""
     return int(text.split()[0])
