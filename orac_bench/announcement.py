@@ -75,8 +75,14 @@ def announced(settings: Settings, server: Serving) -> Iterator[Announcement]:
                 f"Another service{who} uses {settings.home} already.",
                 next="End it, or set ORAC_HOME to another folder.",
             )
-        os.truncate(handle, 0)
-        os.pwrite(handle, json.dumps(asdict(own)).encode(), 0)
+        try:
+            os.truncate(handle, 0)
+            os.pwrite(handle, json.dumps(asdict(own)).encode(), 0)
+        except OSError as error:
+            raise MissingPrerequisite(
+                f"The service's announcement {path} could not be written: {error.strerror}.",
+                next="Make room (`df -h` shows where), or set ORAC_HOME to a folder that you can write.",
+            ) from error
         try:
             yield own
         finally:

@@ -11,7 +11,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -38,10 +38,14 @@ class Turn:
         self._write()
 
     def tell(self, *, run: str, cases_done: int, cases: int, likely_over: datetime | None) -> None:
-        """Writes down how far the measurement is, for those who want to know when it is over."""
+        """Writes down how far the measurement is, for those who want to know when it is over.
+
+        Where that finds no room, they read what was told before: it costs no round.
+        """
         self._card |= {"run": run, "cases_done": cases_done, "cases": cases}
         self._card["likely_over"] = None if likely_over is None else _moment(likely_over)
-        self._write()
+        with suppress(OSError):
+            self._write()
 
     def _write(self) -> None:
         """One write that is never shorter than the one before: who reads meanwhile finds a whole card."""
@@ -62,13 +66,19 @@ def measuring_alone(
 
     `what` is told to those who wait. Where another holds it, `waiting` is called once with who that is, then it is
     waited for; with `waiting` None, Busy is raised instead. So it is with visitors, and new ones are refused from then
-    on. Raises MissingPrerequisite where the file cannot be made.
+    on. Raises MissingPrerequisite where the file cannot be made or written.
     """
     handle, visits = _opened(path), -1
     try:
         _wait(handle, waiting, lambda: holder(path), sleep)
-        os.truncate(handle, 0)
-        turn = Turn(handle, what)
+        try:
+            os.truncate(handle, 0)
+            turn = Turn(handle, what)
+        except OSError as error:
+            raise MissingPrerequisite(
+                f"The lock file {path} could not be written: {error.strerror}.",
+                next="Make room (`df -h` shows where), or set ORAC_HOME to a folder that you can write.",
+            ) from error
         try:
             visits = _opened(path.with_name(VISITS))
             _wait(visits, waiting, lambda: VISITOR, sleep)

@@ -12,6 +12,7 @@ import pytest
 from orac_bench.announcement import Announcement, announced, read_announcement
 from orac_bench.errors import MissingPrerequisite
 from orac_bench.settings import read_settings
+from tests.limits import no_room
 
 
 @dataclass
@@ -85,6 +86,18 @@ def test_a_file_that_holds_anything_else_is_no_announcement(settings, text):
     with announced(settings, Serving()):
         (settings.home / "service.json").write_text(text)
         assert read_announcement(settings) is None
+
+
+def test_an_announcement_without_room_is_told_and_announces_nothing(settings):
+    with no_room(), pytest.raises(MissingPrerequisite) as refusal, announced(settings, Serving()):
+        pass
+    assert str(refusal.value) == (
+        f"The service's announcement {settings.home}/service.json could not be written: File too large. Make room "
+        "(`df -h` shows where), or set ORAC_HOME to a folder that you can write."
+    )
+    assert read_announcement(settings) is None
+    with announced(settings, Serving()):
+        assert read_announcement(settings).pid == os.getpid()
 
 
 def test_a_home_that_cannot_be_written_is_said_with_the_setting_to_change(tmp_path):

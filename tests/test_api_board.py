@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from orac_bench.api.board import GpuMemory, Host, cuda, gpu_memory, read_host
+from orac_bench.api.events import reading_of
 from orac_bench.api.exposition import prometheus_name
+from orac_bench.api.telemetry import standing_out
 from orac_bench.lock import measuring_alone
 from orac_bench.metrics import METRICS
 from orac_bench.records import Status
@@ -28,7 +30,7 @@ def test_a_jetson_s_gpu_memory_is_the_machine_s_own(tmp_path: Path) -> None:
     assert gpu_memory(JETSON, None, tmp_path) == GpuMemory(total_b=8 * GIB, used_b=2 * GIB, shared=True)
     write(tmp_path, "proc/meminfo", f"MemTotal: {8 * GIB // 1024} kB\nNvMapMemUsed: {GIB // 1024} kB")
     assert gpu_memory(JETSON, None, tmp_path) == GpuMemory(total_b=8 * GIB, used_b=GIB, shared=True)
-    told_by_jtop = 0.5 * GIB
+    told_by_jtop = GIB // 2
     assert gpu_memory(JETSON, told_by_jtop, tmp_path) == GpuMemory(total_b=8 * GIB, used_b=GIB // 2, shared=True)
 
 
@@ -115,9 +117,36 @@ def test_a_reading_is_taken_on_demand_and_none_while_somebody_measures(board: Se
     told = board.get("/v1/telemetry/latest").json
     assert (told["run"], told["sources"]) == (None, ["sysfs"])
     assert told["values"]["power_w.VDD_IN"] == pytest.approx(4.952 * 1.016)  # V x A
+    assert (told["power_w"], told["power_rail"]) == (told["values"]["power_w.VDD_IN"], "VDD_IN")
+    assert (told["hottest_celsius"], told["hottest"]) == (49.593, "gpu")  # and so is the junction
     assert board.get("/v1/telemetry/latest").json == told  # within a second it is the same
     with measuring_alone(board.home / "measure.lock", what="a test", waiting=None):
         assert board.get("/v1/telemetry/latest").json["values"] == {}
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"temperature_celsius.PMIC": 100.0, "temperature_celsius.A0": 47.5}, (47.5, "A0", None, None)),
+        ({"temperature_celsius.cpu": 51.0, "temperature_celsius.tj": 50.5}, (50.5, "tj", None, None)),
+        ({"power_w.POM_5V_GPU": 1.0, "power_w.POM_5V_IN": 6.25}, (None, None, 6.25, "POM_5V_IN")),
+        ({"power_w.VDD_CPU": 1.0, "power_w.VIN": 9.0}, (None, None, 9.0, "VIN")),
+        ({"power_w.GPU": 70.0, "energy_j.GPU": 5.0}, (None, None, 70.0, "GPU")),
+        ({"power_w.GPU": 70.0, "energy_j.GPU": 5.0, "energy_j.psys": 9.0}, (None, None, None, None)),
+        ({"power_w.VDD_GPU_SOC": 3.0, "power_w.VDD_CPU_CV": 1.0}, (None, None, None, None)),
+    ],
+)
+def test_what_is_hottest_and_the_power_are_those_that_rounds_are_judged_by(
+    values: dict[str, float], told: tuple[object, ...]
+) -> None:
+    found = standing_out(values)
+    assert tuple(found[key] for key in ("hottest_celsius", "hottest", "power_w", "power_rail")) == told
+
+
+def test_a_reading_that_is_followed_says_what_stands_out_in_it() -> None:
+    told = {"t_s": 1.5, "power_w.VDD_IN": 5.1, "temperature_celsius.tj": 47.5}
+    outstanding = {"hottest_celsius": 47.5, "hottest": "tj", "power_w": 5.1, "power_rail": "VDD_IN"}
+    assert reading_of({"kind": "reading", **told}) == told | outstanding
 
 
 @pytest.mark.parametrize(

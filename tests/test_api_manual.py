@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
+from html import unescape
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from orac_bench.api import problems
 from orac_bench.api.app import create_app
 from orac_bench.api.description import calls
 from orac_bench.api.manual import page
 from orac_bench.api.problems import KINDS, REFUSALS, Problem
 from orac_bench.settings import read_settings
 
+API = Path(problems.__file__).parent
 WITHOUT_EXAMPLE = {"/v1/export", "/metrics"}
 """What they answer is no JSON of ORAC's own."""
 
@@ -61,6 +65,26 @@ def test_every_kind_of_problem_has_its_place_in_the_manual(manual: str) -> None:
     links = set(re.findall(r'href="#([^"]+)"', manual))
     assert links <= places
     assert set(Problem.model_fields) == {"type", "title", "status", "detail", "next"}
+
+
+def test_every_example_can_be_pasted_as_it_stands(description: dict[str, Any], manual: str) -> None:
+    lines = [unescape(line) for line in re.findall(r"<pre>(curl .*?)</pre>", manual)]
+    assert len(lines) == len([*calls(description)])
+    assert [line for line in lines if re.search(r"localhost:8000\S*[{}]", line)] == []
+    assert [line for line in lines if line.endswith("'null'")] == []
+    for path, _, call in calls(description):
+        needed = [one["name"] for one in call.get("parameters", []) if one["in"] == "query" and one.get("required")]
+        asked = "&".join(f"{name}=[^&]+" for name in needed)
+        wanted = re.compile(f"'localhost:8000{path}[?]{asked}'" if needed else re.sub("{.+?}", "[^/]+", path))
+        assert any(wanted.search(line) for line in lines), path
+    assert "curl 'localhost:8000/v1/history?case=9f0c'" in lines
+    assert "curl localhost:8000/v1/runs/latest/results/9f0c/rounds/0/chunks" in lines
+
+
+def test_every_problem_that_a_call_answers_with_by_hand_has_its_place(manual: str) -> None:
+    codes = {code for file in API.glob("*.py") for code in re.findall(r'code="(\w+)"', file.read_text())}
+    assert codes
+    assert [code for code in sorted(codes) if f'id="{code}"' not in manual] == []
 
 
 def test_the_manual_needs_no_script_and_nothing_of_elsewhere(manual: str) -> None:

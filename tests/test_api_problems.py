@@ -74,6 +74,12 @@ def test_what_is_concealed_is_told_by_its_meaning() -> None:
     )
 
 
+def test_a_place_that_is_not_set_is_no_word_to_be_concealed() -> None:
+    bare = read_settings({"HOME": "/home/a"})  # neither ORAC_OLLAMA_STORE nor ORAC_OLLAMA_BIN
+    said = "TypeError: 'NoneType' object is not subscriptable; None was given."
+    assert concealed(said, bare) == said
+
+
 def test_the_way_to_an_ollama_can_be_pasted() -> None:
     with pytest.raises(errors.NoOllama) as raised:
         find_ollama(settings(), {"PATH": "/nowhere"})
@@ -105,6 +111,11 @@ def test_a_busy_machine_tells_with_what_and_how_long() -> None:
         "progress": {"cases_done": 2, "cases": 8},
         "likely_over": "2026-11-22T12:30:00Z",
     }
+
+
+def test_a_model_that_does_not_fit_says_which_call_tries_it_all_the_same() -> None:
+    told = problem(errors.DoesNotFit("It needs too much."), settings())
+    assert told.next == "Unload others first, or try it all the same: POST /v1/models/NAME/load?force=true"
 
 
 def settings() -> Settings:

@@ -75,7 +75,19 @@ def test_the_output_s_limit_is_its_default(tmp_path: Path) -> None:
         service.post("/v1/prompt", ASKED)
         assert [sent["options"] for sent in fake.asked("POST /api/generate")] == [{"num_predict": 99}]
         refused = service.post("/v1/prompt", {**ASKED, "options": {"num_predict": 100}}).problem
-    assert refused["detail"] == "options.num_predict is 100; 99 tokens are allowed."
+    assert (refused["detail"], refused["next"]) == (
+        "options.num_predict is 100; at most 99 are allowed.",
+        "Ask for less, or raise ORAC_OUTPUT_LIMIT_TOKENS.",
+    )
+
+
+def test_a_prompt_that_is_too_long_says_what_to_do(tmp_path: Path) -> None:
+    with serving(tmp_path, ORAC_PROMPT_LIMIT_B="3") as (service, _):
+        refused = service.post("/v1/prompt", ASKED).problem
+    assert (refused["detail"], refused["next"]) == (
+        "The prompt has 4 bytes; at most 3 are allowed.",
+        "Shorten it, or raise ORAC_PROMPT_LIMIT_B.",
+    )
 
 
 def test_a_streamed_answer_comes_as_it_is_written_and_then_whole(service: Service, fake: FakeOllama) -> None:

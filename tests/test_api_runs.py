@@ -130,7 +130,7 @@ def test_a_run_is_queued_shown_cancelled_and_deleted(service: Service) -> None:
         ({"rounds": "3"}, 422, "body.rounds"),
         ({"rounds": True}, 422, "body.rounds"),
         ({"warmup": -1}, 422, "body.warmup"),
-        ({"output_tokens": 100_000}, 422, "Nothing would be measured"),
+        ({"output_tokens": 4096}, 422, "Nothing would be measured"),
         ({"prompt_tokens": [64, 0]}, 422, "body.prompt_tokens"),
         ({"time_limit_s": 1e9}, 422, "body.time_limit_s"),
         ({"variants": ["no equals sign"]}, 422, "body.variants.0"),
@@ -144,6 +144,7 @@ def test_a_run_is_queued_shown_cancelled_and_deleted(service: Service) -> None:
         ),
         ({"prompt_tokens": [100_000], "models": ["phi-2"]}, 422, "Nothing would be measured. phi-2"),
         ({"note": "x" * 1001}, 422, "body.note"),
+        ({"output_tokens": 4097}, 422, "output_tokens is 4097; at most 4096 are allowed."),
         ({"prompt_file": "/etc/passwd"}, 422, "body.prompt_file"),
         ([], 422, "body"),
     ],
@@ -154,6 +155,11 @@ def test_a_wrong_wish_is_refused_before_it_is_queued(service: Service, wish: obj
     assert says in answer.problem["detail"]
     assert "--" not in answer.problem["detail"] + answer.problem["next"]
     assert "orac bench" not in answer.problem["next"]
+
+
+def test_a_run_that_may_write_too_much_says_which_setting_bounds_it(service: Service) -> None:
+    refused = service.post("/v1/runs", {"output_tokens": 4097}).problem
+    assert refused["next"] == "Ask for less, or raise ORAC_OUTPUT_LIMIT_TOKENS."
 
 
 def test_what_is_too_long_is_said_once_a_model(service: Service) -> None:
@@ -283,6 +289,12 @@ def test_events_are_resumed_where_a_follower_stopped(service: Service) -> None:
     (only,) = service.events("GET", "/v1/runs/other-board/events")
     assert (only["event"], "id" in only) == ("done", False)
     assert service.get("/v1/runs/nobody/events").problem["status"] == 404
+
+
+@pytest.mark.parametrize("number", ["2147483649", "99999999999999999999"])
+def test_a_number_that_no_event_can_have_is_behind_the_last_one(service: Service, number: str) -> None:
+    told = service.get("/v1/runs/first/events", headers={"Last-Event-ID": number})
+    assert (told.status, told.body) == (204, b"")  # a run that is over has no more to tell
 
 
 def test_who_comes_with_a_number_that_the_run_has_not_reached_is_told_all_and_holds_up_nobody(

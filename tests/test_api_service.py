@@ -157,6 +157,7 @@ def test_an_ollama_that_hangs_holds_up_the_list_of_models_once_and_for_seconds(t
                 "with the service."
             ],
         )
+        assert b"orac_ollama_up 0.0" in service.get("/metrics").body
 
 
 def test_an_ollama_that_hangs_costs_no_call_a_thread_for_long_however_many_ask_for_its_models(tmp_path: Path) -> None:
@@ -196,6 +197,54 @@ def test_an_ollama_that_hangs_is_noticed_though_nobody_asks_and_so_is_its_coming
             eventually(lambda: not keeper.silent)
 
 
+def test_an_ollama_that_hangs_is_not_taken_for_one_that_answers_while_it_is_asked_again() -> None:
+    hanging = {**ROUTES, "GET /api/ps": [Reply(chunked=True, end=End.HANG)]}
+    with FakeOllama(hanging) as fake:
+        settings = read_settings({"ORAC_OLLAMA_URL": fake.url, "ORAC_IDLE_TIMEOUT_S": "1"})
+        often = {"idle_looked_s": 0.1, "quiet_looked_s": 0.1}
+        with Keeper(settings, environ={}, closing=threading.Event(), quiet=lambda: False, **often) as keeper:
+            eventually(lambda: keeper.silent)
+            before, seen = len(fake.asked("GET /api/ps")), set()
+            while len(fake.asked("GET /api/ps")) < before + 2:
+                seen.add(keeper.silent)
+                time.sleep(0.02)
+    assert seen == {True}
+
+
+@pytest.mark.parametrize(
+    ("settings", "awaited"),
+    [
+        ({"ORAC_OLLAMA_URL": "http://127.0.0.1:1"}, True),  # it may be started again
+        ({"ORAC_OLLAMA_BIN": "/nowhere/ollama"}, False),
+    ],
+)
+def test_an_ollama_that_may_come_back_is_waited_for_and_one_that_is_not_there_is_not(
+    tmp_path: Path, settings: dict[str, str], *, awaited: bool
+) -> None:
+    read = read_settings({"ORAC_HOME": str(tmp_path), **settings})
+    keeper = Keeper(read, environ={}, closing=threading.Event(), quiet=lambda: False)
+    assert keeper.awaited()  # it is being started
+    with keeper:
+        eventually(lambda: keeper.state is State.DOWN)
+        assert keeper.awaited() is awaited
+
+
+def test_an_ollama_that_dies_as_soon_as_it_is_ready_is_started_again_at_once_and_then_after_a_pause(
+    tmp_path: Path,
+) -> None:
+    binary, starts = tmp_path / "ollama", tmp_path / "starts"
+    binary.write_text(f"#!{sys.executable}\n{SHORT_LIVED}")
+    binary.chmod(0o755)
+    settings = read_settings({"ORAC_OLLAMA_BIN": str(binary), "ORAC_HOME": str(tmp_path / "home")})
+    environ, pauses_s = {"STARTS": str(starts)}, (0.0, 600.0)
+    with Keeper(settings, environ=environ, closing=threading.Event(), quiet=lambda: False, pauses_s=pauses_s) as keeper:
+        eventually(lambda: starts.exists() and len(starts.read_text()) == 2)
+        eventually(lambda: keeper.state is State.UP)
+        eventually(lambda: keeper.state is State.STARTING)  # the second one has died as well
+        time.sleep(1.0)
+        assert (keeper.state, starts.read_text()) == (State.STARTING, "..")
+
+
 def test_an_ollama_that_could_not_be_started_is_tried_again_whatever_the_reason_and_each_is_logged_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -225,6 +274,28 @@ def test_with_a_token_what_changes_something_needs_it_and_reading_does_not(tmp_p
 def test_nothing_is_announced_where_the_ollama_is_somebody_else_s(tmp_path: Path) -> None:
     with serving(tmp_path) as (service, _):
         assert read_announcement(read_settings({**service.settings, "HOME": str(tmp_path)})) is None
+
+
+SHORT_LIVED = """
+import http.server, os, sys, time
+class Version(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b'{"version": "0.11.4"}')
+if sys.argv[1] != "serve":
+    sys.exit(print("ollama version is 0.11.4"))
+with open(os.environ["STARTS"], "a") as starts:
+    starts.write(".")
+host, port = os.environ["OLLAMA_HOST"].split(":")
+server = http.server.HTTPServer((host, int(port)), Version)
+server.timeout = 0.1
+until = time.monotonic() + 1.0
+while time.monotonic() < until:
+    server.handle_request()
+sys.exit(3)
+"""
+"""An Ollama that answers for a second, and writes down that it was started."""
 
 
 @contextmanager

@@ -69,6 +69,29 @@ def test_a_full_disk_is_507_and_the_service_goes_on(tmp_path: Path, fake: FakeOl
         assert service.post(NOTE, {"text": "a"}).status == 201
 
 
+def test_a_benchmark_whose_prompt_finds_no_room_is_507_and_leaves_nothing(tmp_path: Path, fake: FakeOllama) -> None:
+    # given a service whose ORAC_HOME has no room, and a store elsewhere that has
+    home = tmp_path / "home"
+    home.mkdir()
+    within = [
+        "unshare",
+        *AS_ROOT,
+        "--mount",
+        "sh",
+        "-c",
+        'mount -t tmpfs -o size=64k tmpfs "$0" && exec "$@"',
+        str(home),
+    ]
+    if subprocess.run([*within, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this machine lets nobody mount a small device")
+    with running_service(tmp_path, within=within, ORAC_OLLAMA_URL=fake.url) as service:
+        inside = Path(f"/proc/{service.process.pid}/root{home}")
+        got = service.post("/v1/benchmark", {"models": ["tinyllama"], "prompt": "a" * 100_000})
+        assert (got.status, got.problem["type"]) == (507, "/docs#store_full")
+        assert [*(inside / "runs").iterdir()] == []
+        assert service.get("/v1/runs").json["runs"] == []
+
+
 def test_a_store_that_takes_no_changes_keeps_runs_waiting_and_health_says_so(tmp_path: Path, fake: FakeOllama) -> None:
     with (
         running_service(tmp_path, ORAC_OLLAMA_URL=fake.url) as service,

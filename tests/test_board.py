@@ -88,8 +88,8 @@ def test_a_change_of_the_mode_in_mid_round_excludes_the_round(tmp_path: Path) ->
 def test_the_same_id_is_another_mode_on_another_image() -> None:
     assert [(mode.id, mode.name) for mode in modes(MODES)] == [(0, "15W"), (1, "25W"), (2, "MAXN_SUPER")]
     assert modes(MODES)[2].caps_hz == {"CPU_A78_0": None, "GPU": None, "EMC": None}
-    other = "< POWER_MODEL ID=1 NAME=7W >\nCPU_ONLINE CORE_0 1\nCPU_ONLINE CORE_5 0\nGPU MAX_FREQ 408000000\n"
-    assert current_mode("pmode:0001", other) == PowerMode(id=1, name="7W", caps_hz={"GPU": 408_000_000}, cores=1)
+    other = "< POWER_MODEL ID=1 NAME=7W >\nCPU_ONLINE CORE_5 0\nGPU MAX_FREQ 408000000\n"
+    assert current_mode("pmode:0001", other) == PowerMode(id=1, name="7W", caps_hz={"GPU": 408_000_000})
     assert current_mode("pmode:0007 fmode:quiet", MODES) == PowerMode(id=7, name=None)
     assert current_mode(None, MODES) is None
 

@@ -54,6 +54,8 @@ class Service:
         patience: Patience = QUICK,
         haste: Patience = QUICK,
         found: Callable[[], Callable[[], None]] = lambda: lambda: None,
+        awaited: Callable[[], bool] = lambda: False,
+        ollama_s: float = 0.0,
         pauses_s: tuple[float, ...] = (0.0,),
     ) -> Iterator[Jobs]:
         def command(run_id: str, wish: Mapping[str, Json]) -> list[str]:
@@ -67,6 +69,8 @@ class Service:
             command=command,
             again=lambda run_id: command(run_id, self.store.request(run_id) or {}),
             found=found,
+            awaited=awaited,
+            ollama_s=ollama_s,
             patience=patience,
             haste=haste,
             pauses_s=pauses_s,
@@ -313,6 +317,50 @@ def test_a_run_that_cannot_begin_has_failed_with_what_its_process_said(service: 
     assert service.store.run("first").error == "the model is gone"
     assert service.kinds() == ["queued", "failed"]
     assert service.kinds("second") == ["queued", "lost"]
+
+
+def test_a_run_that_found_no_ollama_is_tried_again_and_goes_on_where_there_is_one(service: Service) -> None:
+    with service.jobs() as jobs:
+        service.queued(jobs, "without an ollama at first")
+        service.ends(Status.DONE)
+        service.queued(jobs, "without an ollama", "second")
+        service.ends(Status.LOST, run_id="second")
+    assert service.kinds()[:2] == ["queued", "started"]
+    assert service.store.run("second").error == (
+        "its process was started 3 times without finishing a case; it said at last: nobody answers"
+    )
+
+
+def test_a_run_waits_for_an_ollama_that_is_being_started(service: Service) -> None:
+    looks = iter([True, True, True, False])
+    tried: list[str] = []
+
+    def found() -> Callable[[], None]:
+        tried.append("after the last look" if next(looks, None) is None else "too early")
+        return lambda: None
+
+    with service.jobs(awaited=lambda: next(looks), found=found, ollama_s=600.0) as jobs:
+        service.queued(jobs, "sound")
+        service.ends(Status.DONE)
+    assert tried == ["after the last look"]
+
+
+def test_an_ollama_that_does_not_come_is_not_waited_for_for_ever(service: Service) -> None:
+    with service.jobs(awaited=lambda: True, ollama_s=0.1) as jobs:
+        service.queued(jobs, "sound")
+        service.ends(Status.DONE)
+
+
+def test_what_waits_for_an_ollama_is_cancelled_and_ends_with_the_service_at_once(service: Service) -> None:
+    with service.jobs(awaited=lambda: True, ollama_s=600.0) as jobs:
+        service.queued(jobs, "sound")
+        eventually(lambda: jobs.present == "first")
+        assert jobs.cancel("first") is Status.CANCELLED
+        service.queued(jobs, "sound", "second")
+        eventually(lambda: jobs.present == "second")
+    assert (service.stands(), service.stands("second")) == (Status.CANCELLED, Status.QUEUED)
+    with service.jobs():
+        service.ends(Status.DONE, run_id="second")
 
 
 def test_what_is_no_line_of_orac_on_the_pipe_costs_nothing(service: Service) -> None:

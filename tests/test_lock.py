@@ -14,6 +14,7 @@ import pytest
 
 from orac_bench.errors import Busy, MissingPrerequisite
 from orac_bench.lock import Holder, holder, measuring_alone, measuring_now, visiting
+from tests.limits import no_room
 
 HOLD = """
 import sys, time
@@ -82,6 +83,30 @@ def test_a_place_that_cannot_be_written_is_said_with_the_setting_to_change(tmp_p
         measuring_alone(tmp_path / "file" / "lock", what="me", waiting=None),
     ):
         pass
+
+
+def test_a_lock_file_without_room_for_its_card_is_told_and_holds_nobody_up(tmp_path):
+    with (
+        no_room(),
+        pytest.raises(MissingPrerequisite) as refusal,
+        measuring_alone(tmp_path / "lock", what="me", waiting=None),
+    ):
+        pass
+    assert str(refusal.value) == (
+        f"The lock file {tmp_path}/lock could not be written: File too large. Make room (`df -h` shows where), or set "
+        "ORAC_HOME to a folder that you can write."
+    )
+    with measuring_alone(tmp_path / "lock", what="me", waiting=None):
+        pass
+
+
+def test_a_measurement_goes_on_where_the_disk_is_too_full_to_tell_how_far_it_is(tmp_path):
+    with measuring_alone(tmp_path / "lock", what="me", waiting=None) as turn:
+        with no_room():
+            turn.tell(run="20261122-120000-abcd", cases_done=3, cases=24, likely_over=None)
+        assert holder(tmp_path / "lock").what == "me"
+        turn.tell(run="20261122-120000-abcd", cases_done=4, cases=24, likely_over=None)
+        assert holder(tmp_path / "lock").cases_done == 4
 
 
 def test_how_far_a_measurement_is_can_be_read_while_it_runs_and_nothing_is_when_it_is_over(tmp_path):

@@ -46,7 +46,7 @@ from orac_bench.api.packed import Packed
 from orac_bench.settings import Settings, read_settings
 
 THREADS = 64
-"""Calls that are answered at once, but for streams, which need none."""
+"""Calls that may hold a thread at once. Who follows a run holds none, nor does an answer that is remembered."""
 
 ROUTERS = (
     health.router,

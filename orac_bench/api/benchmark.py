@@ -7,19 +7,24 @@ away ends it. What must never live here: a measurement.
 from __future__ import annotations
 
 import asyncio
+import errno
 import re
+import shutil
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
+from orac_bench.api.bounds import check_output, check_prompt
 from orac_bench.api.checked import checked
 from orac_bench.api.house import Here, House
 from orac_bench.api.keeper import LOOK_S
 from orac_bench.api.problems import answer, concealed, responses
+from orac_bench.api.prompt import GONE
 from orac_bench.api.recovery import TRIGGER
 from orac_bench.api.run_bodies import Answer, Answers, BenchmarkBody
 from orac_bench.api.said import last_lines
@@ -28,7 +33,7 @@ from orac_bench.api.tidying import once_tidy
 from orac_bench.api.wish import run_folder
 from orac_bench.beginning import queued
 from orac_bench.candidates import find_candidates
-from orac_bench.errors import OracError, UsageError
+from orac_bench.errors import MissingPrerequisite, OracError, StoreFull, UsageError
 from orac_bench.intent import Intent
 from orac_bench.ollama.client import same_model
 from orac_bench.records import Json, Phase, Result, RoundStatus, Status
@@ -68,22 +73,24 @@ async def benchmark(
             await asyncio.shield(run_in_threadpool(_cancel, here, run_id))
     await asyncio.gather(gone, over, return_exceptions=True)
     if not ended:
-        return answer(499, "The caller went away", f"Run {run_id} was cancelled.", code="gone")
+        return Response(status_code=GONE)
     return await run_in_threadpool(_answered, here, run_id, models)
 
 
 def _begin(here: House, body: BenchmarkBody) -> tuple[str, tuple[str, ...]]:
-    """The queued run, and the models that it asks. Raises Busy, UsageError, UnknownModel, and then queues nothing."""
+    """The queued run, and the models that it asks.
+
+    Raises Busy, UsageError, UnknownModel, StoreFull, MissingPrerequisite, and then queues nothing.
+    """
     if (busy := here.jobs.busy()) is not None:
         raise busy
     prompt = PROMPT if body.prompt is None else body.prompt
     _check(here, body, prompt)
     run = queued(Intent(trigger=TRIGGER, note=None))
     folder = run_folder(here.settings.home, run.id)
-    folder.mkdir(parents=True)
     file = folder / "prompt.txt"
     try:
-        file.write_text(prompt, encoding="utf-8")
+        _write(prompt, file)
         wish: dict[str, Json] = {"suites": [SUITE], "prompt_file": str(file)}
         if body.rounds is not None:
             wish["rounds"] = body.rounds
@@ -94,27 +101,30 @@ def _begin(here: House, body: BenchmarkBody) -> tuple[str, tuple[str, ...]]:
         found = checked(here.settings, wish)
         here.jobs.enqueue(run, found.wish, alone=True)
     except BaseException:
-        file.unlink(missing_ok=True)
-        folder.rmdir()
+        shutil.rmtree(folder, ignore_errors=True)
         raise
     return run.id, tuple(dict.fromkeys(candidate.name for candidate, _ in found.planned))
+
+
+def _write(prompt: str, file: Path) -> None:
+    """Writes down what the run's process is to ask. Raises StoreFull, MissingPrerequisite."""
+    try:
+        file.parent.mkdir(parents=True)
+        file.write_text(prompt, encoding="utf-8")
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        kind = StoreFull if full else MissingPrerequisite
+        raise kind(
+            f"The prompt could not be written to {file}: {error.strerror}.",
+            next="Make room (`df -h` shows where)." if full else "Set ORAC_HOME to a folder that you can write.",
+        ) from error
 
 
 def _check(here: House, body: BenchmarkBody, prompt: str) -> None:
     if not prompt.strip():
         raise UsageError("The prompt is empty.", next="Write one, or leave it out.")
-    size_b, limit_b = len(prompt.encode()), here.settings.prompt_limit_b
-    if size_b > limit_b:
-        raise UsageError(
-            f"The prompt has {size_b} bytes; at most {limit_b} are allowed.",
-            next="Shorten it, or raise ORAC_PROMPT_LIMIT_B.",
-        )
-    most = here.settings.output_limit_tokens
-    if body.output_tokens is not None and body.output_tokens > most:
-        raise UsageError(
-            f"output_tokens is {body.output_tokens}; at most {most} are allowed.",
-            next="Ask for less, or raise ORAC_OUTPUT_LIMIT_TOKENS.",
-        )
+    check_prompt(prompt, here.settings)
+    check_output(body.output_tokens, here.settings)
 
 
 def _loaded(here: House) -> list[str]:

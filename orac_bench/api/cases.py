@@ -28,7 +28,7 @@ async def cases(here: Here) -> Response:
 @router.get("/history", response_model=HistoryBody, responses=responses(404))
 async def history(
     here: Here,
-    case: Annotated[str, Query(min_length=1, max_length=200, description="The case's key.")],
+    case: Annotated[str, Query(min_length=1, max_length=200, description="The case's key.", examples=["9f0c"])],
     metric: Annotated[str | None, Query(max_length=80, description="Else the suite's first headline.")] = None,
 ) -> Response:
     """Shows a case over time, with the places where its level changed, and what changed there."""

@@ -21,7 +21,9 @@ Metric = Annotated[str, Query(max_length=80)]
 @router.get("/compare", response_model=ComparisonBody, responses=responses(404))
 def compared(
     here: Here,
-    base: Annotated[str, Query(min_length=1, max_length=300, description="RUN or RUN:CASE.")],
+    base: Annotated[
+        str, Query(min_length=1, max_length=300, description="RUN or RUN:CASE.", examples=["main-baseline"])
+    ],
     candidate: Annotated[
         list[Annotated[str, Query(min_length=1, max_length=300)]],
         Query(max_length=16, description="Likewise; may be repeated. None for a paired run."),

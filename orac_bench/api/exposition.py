@@ -82,7 +82,9 @@ class Exposition(Collector):
         here, store = self._house, self._house.store
         yield _one("orac_info", "The service's version, as a label.", 1, {"version": __version__})
         yield _one("orac_uptime_seconds", "Since the service began.", time.monotonic() - here.began_s)
-        yield _one("orac_ollama_up", "Whether Ollama answers.", here.keeper.state is State.UP)
+        yield _one(
+            "orac_ollama_up", "Whether Ollama answers.", here.keeper.state is State.UP and not here.keeper.silent
+        )
         yield _one("orac_measuring", "Whether a measurement runs now, here or in a shell.", here.measuring)
         counts = store.counts()
         runs = GaugeMetricFamily("orac_runs", "Runs in the store, by status.", labels=("status",))

@@ -108,7 +108,10 @@ class Glance:
         self._sources = tuple(opened)
 
     def _chosen(self) -> Choice:
-        """What the setting stands for; looked up once, as `auto` looks at many files. Raises MissingPrerequisite."""
+        """What the setting stands for, kept until the sources are given back: `auto` looks at many files.
+
+        Raises MissingPrerequisite.
+        """
         if self._choice is None:
             given = self._settings
             self._choice = choose(given.telemetry, root=given.sysfs_root, program=given.tegrastats)

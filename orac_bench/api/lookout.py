@@ -29,7 +29,7 @@ class Lookout:
         self._lock = threading.Lock()
         self._looked_s = float("-inf")
         self._found: tuple[Finding, ...] = ()
-        self._port = open_port(settings)  # by somebody else's Ollama: its own is not started yet
+        self._port = open_port(settings)  # by somebody else's Ollama: the service's own listens on loopback
 
     def findings(self) -> tuple[Finding, ...]:
         """What is wrong, in the order in which a person would mend it.

@@ -108,12 +108,30 @@ def _fields(call: Object, description: Object) -> Iterator[str]:
 
 def _example(path: str, method: str, call: Object, description: Object) -> Iterator[str]:
     words = ["curl"] if method == "GET" else [f"curl -X {method}"]
-    words.append(f"localhost:8000{path}")
+    words.append(_address(path, call.get("parameters", [])))
     body = _json_part(call.get("requestBody", {}).get("content", {}))
     if body:
         shown = _first_example(body, description)
         words.append(f"-H 'content-type: application/json' -d '{json.dumps(shown)}'")
     yield f"<pre>{escape(' '.join(words))}</pre>"
+
+
+def _address(path: str, parameters: Iterable[Object]) -> str:
+    """Where an example goes: the parts of the path filled in, and what must be asked behind it, for a shell to read."""
+    given = [*parameters]
+    values = {one["name"]: _value(one) for one in given}
+    filled = re.sub(r"{(\w+)}", lambda found: values[found[1]], path)
+    asked = "&".join(
+        f"{one['name']}={values[one['name']]}" for one in given if one["in"] == "query" and one.get("required")
+    )
+    return f"'localhost:8000{filled}?{asked}'" if asked else f"localhost:8000{filled}"
+
+
+def _value(parameter: Object) -> str:
+    """An example of a parameter, as its description gives it; for a run `latest`, else its name in capitals."""
+    schema = parameter["schema"]
+    known = schema.get("examples") or schema.get("items", {}).get("examples")
+    return str(known[0]) if known else "latest" if parameter["name"] == "run" else str(parameter["name"]).upper()
 
 
 def _answers(call: Object, description: Object) -> Iterator[str]:
@@ -166,6 +184,8 @@ def _made(schema: Object, description: Object) -> Any:
         return schema["examples"][0]
     if "properties" in schema:
         return {name: _made(field, description) for name, field in schema["properties"].items()}
+    if "anyOf" in schema:
+        return _made(schema["anyOf"][0], description)
     if schema.get("type") == "array":
         return [_made(schema.get("items", {}), description)]
     return None

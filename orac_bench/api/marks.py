@@ -40,7 +40,7 @@ def set_baseline(here: Here, body: BaselineBody) -> BaselineItem:
 
 
 @router.delete("/baselines/{name}", status_code=204, responses=responses(404))
-def remove_baseline(here: Here, name: Annotated[str, Path(max_length=80)]) -> None:
+def remove_baseline(here: Here, name: Annotated[str, Path(max_length=80, examples=["main-baseline"])]) -> None:
     """Takes a name away; the run stays."""
     here.store.remove_baseline(name)
 

@@ -101,7 +101,9 @@ KINDS: Mapping[type[OracError], Kind] = {
     ),
     errors.BadModel: Kind(status=409, title="The model cannot be used", next=_MODELS),
     errors.DoesNotFit: Kind(
-        status=409, title="The model does not fit", next="Unload others first, or try it all the same with ?force=true"
+        status=409,
+        title="The model does not fit",
+        next="Unload others first, or try it all the same: POST /v1/models/NAME/load?force=true",
     ),
     errors.ModelError: Kind(status=409, title="The model cannot be used"),
     errors.OllamaUnreachable: Kind(
@@ -125,7 +127,7 @@ KINDS: Mapping[type[OracError], Kind] = {
     errors.StoreFull: Kind(
         status=507,
         title="The disk is full",
-        detail="No space is left for the store.",
+        detail="No space is left for what is to be kept.",
         next="Free some space: `df -h` shows where.",
     ),
     errors.StoreReadOnly: Kind(
@@ -150,6 +152,7 @@ REFUSALS: Mapping[str, tuple[int, str]] = {
     "too_large": (413, "The body is longer than a prompt may be."),
     "too_slow": (408, "The body did not come whole in time."),
     "request_timeout": (408, "The headers did not come whole in time."),
+    "ended": (503, "A benchmark was not measured to its end: its run was cancelled, interrupted or lost."),
     "service_unavailable": (503, "Too many connections are open."),
     "fault": (500, "ORAC itself made a mistake."),
 }
@@ -192,16 +195,16 @@ def problem(error: OracError, settings: Settings) -> Problem:
 def concealed(text: str, settings: Settings) -> str:
     """`text` without the places of this machine: those of the settings by their meaning, all others left out."""
     known = (
-        (str(settings.database_path), "the store"),
-        (str(settings.models_dir or settings.sample_dir), "the folder of models"),
-        (str(settings.ollama_store), "Ollama's store"),
-        (str(settings.ollama_bin), "…"),
-        (str(settings.home), "ORAC_HOME"),
+        (settings.database_path, "the store"),
+        (settings.models_dir or settings.sample_dir, "the folder of models"),
+        (settings.ollama_store, "Ollama's store"),
+        (settings.ollama_bin, "…"),
+        (settings.home, "ORAC_HOME"),
         (settings.ollama_url, "ORAC_OLLAMA_URL"),
     )
     for place, meaning in known:
-        if place and len(place) > 1:
-            text = text.replace(place, meaning)
+        if place is not None and len(str(place)) > 1:
+            text = text.replace(str(place), meaning)
     return _PATH.sub("…", _ADDRESS.sub("…", text))
 
 

@@ -1,7 +1,6 @@
 """`POST /v1/prompt`: a prompt, answered whole or as it is written. Who goes away ends the generation.
 
-The one file beside the events that lives on the event loop: it must hear that a caller has gone while a thread waits
-for the model.
+It lives on the event loop, as it must hear that a caller has gone while a thread waits for the model.
 """
 
 from __future__ import annotations

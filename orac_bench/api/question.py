@@ -12,10 +12,10 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from orac_bench.api.bounds import check_output, check_prompt
 from orac_bench.api.house import House
 from orac_bench.api.models import check_fits, is_loaded, turn, visit
 from orac_bench.candidates import Candidate
-from orac_bench.errors import UsageError
 from orac_bench.metrics import RELOAD_S, Asked, round_metrics
 from orac_bench.ollama.call import Call
 from orac_bench.ollama.client import FOR_EVER
@@ -160,16 +160,9 @@ def asked(here: House, prompt: Prompt) -> Iterator[Question]:
 
 def checked(prompt: Prompt, settings: Settings) -> dict[str, Json]:
     """The options that are sent. Raises UsageError for a prompt or an output that is longer than the settings allow."""
-    size_b, limit_b = len(prompt.prompt.encode()), settings.prompt_limit_b
-    if size_b > limit_b:
-        raise UsageError(f"The prompt has {size_b} bytes; {limit_b} are allowed.", next="ORAC_PROMPT_LIMIT_B says so.")
+    check_prompt(prompt.prompt, settings)
     given = {} if prompt.options is None else prompt.options.model_dump(exclude_none=True)
-    most = settings.output_limit_tokens
-    if given.setdefault("num_predict", most) > most:
-        raise UsageError(
-            f"options.num_predict is {given['num_predict']}; {most} tokens are allowed.",
-            next="ORAC_OUTPUT_LIMIT_TOKENS says so.",
-        )
+    check_output(given.setdefault("num_predict", settings.output_limit_tokens), settings, named="options.num_predict")
     return given
 
 

@@ -9,6 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Header, Path, Query, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 
+from orac_bench.api.bounds import check_output
 from orac_bench.api.checked import checked
 from orac_bench.api.current import current
 from orac_bench.api.estimate import expected, total_s
@@ -66,6 +67,7 @@ def ask(
     sent = (body or RunBody()).model_dump(exclude_none=True)
     if isinstance(sent.get("prompt_tokens"), int):
         sent["prompt_tokens"] = [sent["prompt_tokens"]]
+    check_output(sent.get("output_tokens"), here.settings)
     wish = checked(here.settings, sent)
     if dry:
         sizes_b = {known.name: known.size_b for known in find_candidates(at_a_glance(here.settings)).candidates}
@@ -165,8 +167,8 @@ def log(
 def chunks(
     here: Here,
     run: Ref,
-    case: Annotated[str, Path(max_length=200)],
-    index: Annotated[int, Path(ge=0, le=1_000_000)],
+    case: Annotated[str, Path(max_length=200, examples=["9f0c"])],
+    index: Annotated[int, Path(ge=0, le=1_000_000, examples=[0])],
     phase: Annotated[Phase, Query(description="Which of the rounds with that index.")] = Phase.MEASURE,
 ) -> Chunks:
     """Tells when the chunks of a round arrived, in seconds after its request."""

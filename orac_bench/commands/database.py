@@ -14,7 +14,7 @@ from orac_bench.store.store import open_store
 
 def upgrade(settings: Settings, arguments: argparse.Namespace) -> int:
     """Brings the store up to this version; opening it for writing does that, after a backup beside it."""
-    with open_store(settings.database_url, write=True) as store:
+    with open_store(settings.database_url, write=True, create=False) as store:
         revision = store.revision()
     _say(arguments, {"revision": revision}, f"{settings.database_path} is at revision {revision}.")
     return 0
@@ -43,7 +43,7 @@ def rollup(settings: Settings, arguments: argparse.Namespace) -> int:
     def told(done: int, of: int) -> None:
         print(f"{done} of {of} results", file=sys.stderr)
 
-    with open_store(settings.database_url, write=True) as store:
+    with open_store(settings.database_url, write=True, create=False) as store:
         summaries, changes = store.rebuild(HEADLINES, told=told)
     text = f"{summaries} summaries were computed anew, and {changes} changes of level found."
     _say(arguments, {"summaries": summaries, "changes": changes}, text)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -19,19 +21,35 @@ from orac_bench.visible import visible
 
 def export(settings: Settings, arguments: argparse.Namespace) -> int:
     """Writes the runs to stdout, or to a file, which is opened first so that a bad path costs nothing."""
-    with open_store(settings.database_url, write=False) as store:
-        text = forms.export(store, [store.resolve(run) for run in arguments.runs], format=arguments.format)
     if arguments.output is None:
-        sys.stdout.write(text)
+        sys.stdout.write(_exported(settings, arguments))
         return 0
     path = Path(arguments.output)
+    there = os.access(path, os.F_OK)
+    _write(path, "", mode="a")
     try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        kind = StoreFull if error.errno == 28 else UsageError
-        raise kind(f"{path} could not be written: {error.strerror}.", next="Choose another with -o.") from error
+        text = _exported(settings, arguments)
+    except BaseException:
+        if not there:
+            path.unlink(missing_ok=True)
+        raise
+    _write(path, text, mode="w")
     print(f"{counted(len(arguments.runs), 'run')} written to {path}", file=sys.stderr)
     return 0
+
+
+def _exported(settings: Settings, arguments: argparse.Namespace) -> str:
+    with open_store(settings.database_url, write=False) as store:
+        return forms.export(store, [store.resolve(run) for run in arguments.runs], format=arguments.format)
+
+
+def _write(path: Path, text: str, *, mode: str) -> None:
+    try:
+        with path.open(mode, encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        kind = StoreFull if error.errno == errno.ENOSPC else UsageError
+        raise kind(f"{path} could not be written: {error.strerror}.", next="Choose another with -o.") from error
 
 
 def take_in(settings: Settings, arguments: argparse.Namespace) -> int:

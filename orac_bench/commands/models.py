@@ -55,14 +55,14 @@ def _of_file(model: Model, available: int | None) -> dict[str, Json]:
 def _of_server(candidate: Candidate) -> dict[str, Json]:
     return {
         "name": candidate.name,
-        "aliases": [],
-        "file": None,
+        "aliases": [*candidate.aliases],
+        "file": None if candidate.model is None else candidate.model.path.name,
         "size_b": candidate.size_b,
         "architecture": candidate.architecture,
         "parameters": None,
         "quantization": candidate.quantization,
         "context_length": candidate.context_length,
-        "catalogued": False,
+        "catalogued": candidate.model is not None and candidate.model.catalogued,
         "fits": None,
         "state": "ready",
         "reason": None,

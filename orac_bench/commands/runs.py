@@ -84,14 +84,15 @@ def show(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def delete(settings: Settings, arguments: argparse.Namespace) -> int:
-    """Deletes a run after asking. Exit status 2 where nobody can be asked."""
+    """Deletes a run after asking; an end of the input is a no. Exit status 2 where nobody can be asked."""
     with open_store(settings.database_url, write=True, create=False) as store:
         run = store.run(store.resolve(arguments.run))
         if not arguments.yes:
             if not sys.stdin.isatty():
                 raise UsageError(f"Nothing was deleted: nobody can be asked about run {run.id}.", next="Add --yes.")
-            answer = input(f"Delete run {run.id} of {run.started:%Y-%m-%d %H:%M} and all its rounds? [y/N] ")
-            if answer.strip().lower() not in ("y", "yes"):
+            question = f"Delete run {run.id} of {run.started:%Y-%m-%d %H:%M} and all its rounds? [y/N] "
+            print(question, end="", file=sys.stderr, flush=True)
+            if sys.stdin.readline().strip().lower() not in ("y", "yes"):
                 print("Nothing was deleted.", file=sys.stderr)
                 return 0
         store.delete_run(run.id, is_alive=is_alive)
