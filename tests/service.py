@@ -44,7 +44,7 @@ class Answer:
         return found
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, eq=False)
 class Service:
     """A running `orac serve`. `folder` has all that is its own: home/, orac.db, log.txt."""
 

@@ -10,13 +10,13 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, ViewportSize, expect, sync_playwright
 
 from tests.fakes.board import MONITOR, orin_nano
 from tests.service import Service, running_service
@@ -36,6 +36,7 @@ NET_NAME = "board.local"
 """The name by which these browsers find the machine as another one would: not the loopback that they trust."""
 PATIENCE_MS = 40_000
 """The longest that a page is waited for, on a slow machine with others at work."""
+LAPTOP: ViewportSize = {"width": 1280, "height": 800}
 OWN = Path(__file__).parent
 
 OpenPage = Callable[..., Page]
@@ -184,9 +185,9 @@ def expected() -> list[str]:
     return []
 
 
-@pytest.fixture
-def open_page(browser: Browser, expected: list[str]) -> Iterator[OpenPage]:
-    """Opens a page in a context of its own, with the options of `Browser.new_context`; all are watched."""
+@contextmanager
+def pages(browser: Browser, expected: Sequence[str]) -> Iterator[OpenPage]:
+    """Opens a page in a context of its own, with the options of `Browser.new_context`; all are watched to the end."""
     troubles: list[str] = []
     contexts = []
 
@@ -216,6 +217,13 @@ def open_page(browser: Browser, expected: list[str]) -> Iterator[OpenPage]:
 
 
 @pytest.fixture
+def open_page(browser: Browser, expected: list[str]) -> Iterator[OpenPage]:
+    """Opens pages that are gone at the test's end, which fails then on any trouble that is not in `expected`."""
+    with pages(browser, expected) as opened:
+        yield opened
+
+
+@pytest.fixture
 def page(open_page: OpenPage) -> Page:
-    """A page of a laptop's size. At its end the test fails on any trouble that is not in `expected`."""
-    return open_page(viewport={"width": 1280, "height": 800})
+    """A page of a laptop's size."""
+    return open_page(viewport=LAPTOP)

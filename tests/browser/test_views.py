@@ -5,12 +5,13 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import OpenPage
+from tests.browser.conftest import LAPTOP, OpenPage, pages
 from tests.browser.views import NAMES, opened
 from tests.service import Service
 
@@ -55,14 +56,40 @@ def test_the_judge_of_accessibility_is_what_its_manifest_says() -> None:
     assert {path.name for path in VENDOR.iterdir()} == {"manifest.json", entry["file"], *entry["licence_files"]}
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_view_has_no_barrier_in_either_theme(page: Page, filled: Service, name: str) -> None:
-    opened(page, filled, name)
-    page.evaluate(AXE)
-    light = page.evaluate(JUDGED)
-    page.emulate_media(color_scheme="dark")
-    dark = page.evaluate(JUDGED)
+@pytest.fixture(scope="module", params=NAMES)
+def view(request: pytest.FixtureRequest, browser: Browser, filled: Service) -> Iterator[Page]:
+    """A page of a laptop's size with a view, opened once for all that is asked of it; a test leaves it as it was."""
+    with pages(browser, ()) as open_page:
+        page = open_page(viewport=LAPTOP)
+        opened(page, filled, request.param)
+        yield page
+
+
+def test_nothing_moves_when_a_view_is_updated(view: Page) -> None:
+    view.evaluate(SHIFTS)
+    with view.expect_response("**/v1/health"):
+        view.evaluate("() => document.dispatchEvent(new Event('visibilitychange'))")  # then it asks at once
+    with view.expect_response("**/v1/health"):  # 2 s later: what follows the first answer has come by then
+        pass
+    assert view.evaluate("shifts") == []
+
+
+def test_a_view_has_no_barrier_in_either_theme(view: Page) -> None:
+    view.evaluate(AXE)
+    light = view.evaluate(JUDGED)
+    view.emulate_media(color_scheme="dark")
+    dark = view.evaluate(JUDGED)
+    view.emulate_media(color_scheme="light")
     assert {"light": light, "dark": dark} == {"light": [], "dark": []}
+
+
+def test_a_view_fits_from_a_small_tablet_to_a_wide_screen(view: Page) -> None:
+    for width in (721, 768, 901, 1024, 1440):
+        view.set_viewport_size({"width": width, "height": 900})
+        # a chart follows in the next frame
+        view.wait_for_function("document.documentElement.scrollWidth <= innerWidth")
+        assert (width, view.evaluate(WIDER)) == (width, [])
+    view.set_viewport_size(LAPTOP)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -77,24 +104,3 @@ def test_a_view_fits_on_a_phone_and_all_of_it_is_reached(open_page: OpenPage, fi
         box = link.bounding_box()
         assert box is not None
         assert box["height"] >= 44  # as much as a thumb needs
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_a_view_fits_from_a_small_tablet_to_a_wide_screen(page: Page, filled: Service, name: str) -> None:
-    opened(page, filled, name)
-    for width in (721, 768, 901, 1024, 1440):
-        page.set_viewport_size({"width": width, "height": 900})
-        # a chart follows in the next frame
-        page.wait_for_function("document.documentElement.scrollWidth <= innerWidth")
-        assert (width, page.evaluate(WIDER)) == (width, [])
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_nothing_moves_when_a_view_is_updated(page: Page, filled: Service, name: str) -> None:
-    opened(page, filled, name)
-    page.evaluate(SHIFTS)
-    with page.expect_response("**/v1/health"):
-        page.evaluate("() => document.dispatchEvent(new Event('visibilitychange'))")  # then it asks at once
-    with page.expect_response("**/v1/health"):  # 2 s later: what follows the first answer has come by then
-        pass
-    assert page.evaluate("shifts") == []

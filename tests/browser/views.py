@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 
 from playwright.sync_api import Page, expect
 
@@ -21,8 +22,12 @@ def at_rest(service: Service) -> None:
     eventually(lambda: service.get("/v1/health").json["measuring"] is None, within_s=120)
 
 
+@cache
 def addresses(service: Service) -> Mapping[str, str]:
-    """The address of each view on a filled store: the troubled run of today, and the case that has become slower."""
+    """The address of each view on a filled store: the troubled run of today, and the case that has become slower.
+
+    Asked for once: they stay what they are, and nearly every test wants them.
+    """
     runs = [one["id"] for one in service.get("/v1/runs?limit=50").json["runs"]]
     worst = service.get("/v1/overview").json["cases"][0]
     sound, troubled = (next(run for run in runs if run.endswith(end)) for end in ("-50d0", "-bad0"))
