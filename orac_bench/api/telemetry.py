@@ -12,9 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel
 from orac_bench.api.house import Here, Told
 from orac_bench.api.problems import responses
 from orac_bench.records import Json
-from orac_bench.telemetry.gate import hottest
+from orac_bench.telemetry.gate import hottest_zone
 from orac_bench.telemetry.phases import meter
-from orac_bench.telemetry.source import Sample, named, owned
+from orac_bench.telemetry.source import Sample, named
 from orac_bench.telemetry.sources.replay import NAME as REPLAY
 
 router = APIRouter(prefix="/v1", tags=["telemetry"])
@@ -105,22 +105,16 @@ def standing_out(values: Mapping[str, float]) -> StandingOut:
 
     None where no sensor tells the temperature, or the power of the whole.
     """
-    celsius = hottest(values)
-    zones = owned(values, "temperature_celsius")
+    zone, celsius = hottest_zone(values) or (None, None)
     whole = meter([Sample(source="", at_ns=0, values=values)])
     rail = None if whole is None else whole.partition(".")[2]
     power_w = None if rail is None else values.get(named("power_w", rail))
     return {
         "hottest_celsius": celsius,
-        "hottest": next((zone for zone in zones if _alone(zone, zones[zone]) == celsius), None),
+        "hottest": zone,
         "power_w": power_w,
         "power_rail": None if power_w is None else rail,
     }
-
-
-def _alone(zone: str, celsius: float) -> float | None:
-    """The temperature of a zone as if there were no other; None where it does not count."""
-    return hottest({named("temperature_celsius", zone): celsius})
 
 
 def _of_run(told: Told, *, replayed: bool) -> LatestReading:

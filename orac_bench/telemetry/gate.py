@@ -37,15 +37,27 @@ class Gate:
         )
 
 
-def hottest(values: Mapping[str, float]) -> float | None:
-    """The temperature of the hottest zone among named values. None where there is none.
+def hottest_zone(values: Mapping[str, float]) -> tuple[str, float] | None:
+    """The hottest zone among named values, and its temperature. None where there is none.
 
-    It is `tj` where the board has it; constants and zones of other hardware do not count.
+    The temperature is that of `tj` where the board has it, under the name of the zone that it is of, where that is
+    known; constants and zones of other hardware do not count.
     """
-    zones = {name.lower(): celsius for name, celsius in owned(values, "temperature_celsius").items()}
-    if JUNCTION in zones:
-        return zones[JUNCTION]
-    return max((celsius for name, celsius in zones.items() if not name.startswith(_NOT_THE_BOARD)), default=None)
+    junction: tuple[str, float] | None = None
+    best: tuple[str, float] | None = None
+    for zone, celsius in owned(values, "temperature_celsius").items():
+        name = zone.lower()
+        if name == JUNCTION:
+            junction = (zone, celsius)
+        elif not name.startswith(_NOT_THE_BOARD) and (best is None or celsius > best[1]):
+            best = (zone, celsius)
+    return best if junction is None or (best is not None and best[1] == junction[1]) else junction
+
+
+def hottest(values: Mapping[str, float]) -> float | None:
+    """The temperature of the hottest zone among named values. None where there is none."""
+    found = hottest_zone(values)
+    return None if found is None else found[1]
 
 
 def hottest_of(samples: Sequence[Sample]) -> float | None:
