@@ -33,6 +33,13 @@ def test_what_is_late_though_nobody_asked_is_missing_in_both() -> None:
     assert whole == pytest.approx(200 / 2.02)
 
 
+def test_what_no_watcher_could_delay_so_long_counts_as_four_tokens() -> None:
+    arrivals = stamps(201, {100: 1.0})
+    calm, whole = rates(arrivals, [arrivals[50], arrivals[99]]) or (0.0, 0.0)
+    assert calm == pytest.approx(100.0)
+    assert whole == pytest.approx(200 / 2.03)
+
+
 @pytest.mark.parametrize("asked", [[], [90.0, 200.0], [100.0 + 0.2 * step for step in range(12)]])
 def test_a_round_without_calm_or_without_disturbed_moments_tells_nothing(asked: list[float]) -> None:
     assert rates(stamps(201, {}), asked) is None

@@ -10,11 +10,15 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import pairwise
+from statistics import median
 
 BEFORE_S, AFTER_S = 0.02, 0.25
 """Around a disturbance: what it takes it takes in this time. A request has 2 to 5 ms of the processor."""
 FEWEST = 20
 """Gaps between tokens that a rate is taken from."""
+LONGEST = 4.0
+"""A gap counts as so many times the round's median at most: what takes longer is another program or the machine's host,
+and hides what is looked for. A watcher's request is over within one token."""
 
 
 def rates(stamps_s: Sequence[float], disturbed_s: Sequence[float]) -> tuple[float, float] | None:
@@ -27,7 +31,8 @@ def rates(stamps_s: Sequence[float], disturbed_s: Sequence[float]) -> tuple[floa
     calm = [(begin, end) for begin, end in gaps if not _disturbed(begin, end, disturbed_s)]
     if not FEWEST <= len(calm) <= len(gaps) - FEWEST:
         return None
-    return _rate(calm), _rate(gaps)
+    longest_s = LONGEST * median(end - begin for begin, end in gaps)
+    return _rate(calm, longest_s), _rate(gaps, longest_s)
 
 
 def _disturbed(begin_s: float, end_s: float, disturbed_s: Sequence[float]) -> bool:
@@ -36,5 +41,5 @@ def _disturbed(begin_s: float, end_s: float, disturbed_s: Sequence[float]) -> bo
     return first < len(disturbed_s) and disturbed_s[first] <= end_s + BEFORE_S
 
 
-def _rate(gaps: Sequence[tuple[float, float]]) -> float:
-    return len(gaps) / sum(end - begin for begin, end in gaps)
+def _rate(gaps: Sequence[tuple[float, float]], longest_s: float) -> float:
+    return len(gaps) / sum(min(end - begin, longest_s) for begin, end in gaps)
