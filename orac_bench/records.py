@@ -271,7 +271,7 @@ class Result:
 
     @property
     def tally(self) -> str:
-        """For tables: "6/10"; "6" under a precision, where the plan is only the most that there may be."""
+        """For tables: "6/10"; "6" under a precision, where the plan is only the least that there are."""
         return str(self.done) if "precision" in self.facts else f"{self.done}/{self.planned}"
 
 

@@ -244,7 +244,6 @@ def open_session(
         turn = stack.enter_context(measuring_alone(settings.home / LOCK, what=what, waiting=listener.waiting))
         store = stack.enter_context(open_store(settings.database_url, write=True))
         store.mark_interrupted(is_alive)
-        _fold_readings(store, settings, listener)
         engine = stack.enter_context(running_engine(settings, environ, note=listener.note))
         facts = server_facts(version=engine.version, supervised=engine.supervised, environment=engine.environment)
         root = settings.sysfs_root
@@ -275,6 +274,7 @@ def open_session(
             ),
         )
         try:
+            _fold_readings(store, settings, listener)  # now that this run is no ended one
             yield session
         finally:
             session.close()

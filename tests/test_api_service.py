@@ -240,9 +240,11 @@ def test_an_ollama_that_dies_as_soon_as_it_is_ready_is_started_again_at_once_and
     with Keeper(settings, environ=environ, closing=threading.Event(), quiet=lambda: False, pauses_s=pauses_s) as keeper:
         eventually(lambda: starts.exists() and len(starts.read_text()) == 2)
         eventually(lambda: keeper.state is State.UP)
-        eventually(lambda: keeper.state is State.STARTING)  # the second one has died as well
+        eventually(lambda: keeper.state is State.DOWN)  # the second one has died as well
+        assert "Ollama ends again and again" in str(keeper.trouble)
+        assert keeper.awaited()
         time.sleep(1.0)
-        assert (keeper.state, starts.read_text()) == (State.STARTING, "..")
+        assert (keeper.state, starts.read_text()) == (State.DOWN, "..")
 
 
 def test_an_ollama_that_could_not_be_started_is_tried_again_whatever_the_reason_and_each_is_logged_once(

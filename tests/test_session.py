@@ -336,6 +336,24 @@ def test_an_interrupted_run_goes_on_at_its_first_unfinished_case(tmp_path):
         assert [event.data["position"] for event in store.events(run) if event.kind == "case"] == [1, 2, 2]
 
 
+def test_a_run_that_goes_on_keeps_its_events_however_soon_those_of_ended_runs_are_forgotten(tmp_path):
+    # given a run that was interrupted, and readings and events that are kept for no time at all
+    with playing(good()) as fake:
+        settings = replace(settings_for(fake.url, tmp_path), telemetry_keep_days=0.0)
+        with a_session(settings) as (session, _):
+            run = session.run.id
+        with open_store(settings.database_url, write=False) as store:
+            before = store.events(run)
+        # when it goes on
+        with a_session(settings, intent=Intent(trigger="test", resume=run)) as (session, _):
+            assert session.end(interrupted=False) is Status.DONE
+    # then who follows it by numbers misses none
+    with open_store(settings.database_url, write=False) as store:
+        after = store.events(run)
+    assert after[: len(before)] == before
+    assert [event.number for event in after] == [*range(1, len(after) + 1)]
+
+
 def test_a_run_whose_conditions_changed_is_lost_and_says_what_changed(tmp_path):
     with playing(good()) as fake:
         settings = settings_for(fake.url, tmp_path)

@@ -43,8 +43,12 @@ LOOK_S = 5.0
 """The longest silence when Ollama is asked what it has in memory: one that hangs must not hold up a page."""
 GRACE_S = 3.0
 """How long what is asked of Ollama may go on when the service is told to end."""
-PAUSES_S = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)
-"""Before each start after one that failed, or gave an Ollama that lived for less than the last of these."""
+PAUSES_S = (0.0, 1.0, 2.0, 5.0, 10.0, 15.0)
+"""Before each start after one that failed, or gave an Ollama that did not last; a call waits for longer than these."""
+LASTING_S = 30.0
+"""An Ollama that answered for so long has lasted."""
+TOLD_S = 5.0
+"""From so long a pause on it is told that Ollama is down and why, as nobody starts it just then."""
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -90,6 +94,7 @@ class Keeper:
         self._pauses_s = pauses_s
         self._engine: Engine | None = None
         self._port: int | None = None
+        self._up_s = float("inf")
         self._changed = threading.Condition()
         self._looking = threading.Lock()
         self._looked_s = float("-inf")
@@ -206,16 +211,23 @@ class Keeper:
     def _work(self) -> None:
         failures = 0
         while not self._over.is_set():
-            began = time.monotonic()
+            self._up_s = float("inf")
             try:
                 self._keep()
             except Exception as error:  # noqa: BLE001 - whatever it is, there must be an Ollama again
                 self._failed(error)
                 self._port = None
-            lasted = time.monotonic() - began > self._pauses_s[-1]
+            lasted = time.monotonic() - self._up_s > LASTING_S
             failures = 0 if lasted else failures + 1
-            if failures:
-                self._over.wait(self._pauses_s[min(failures, len(self._pauses_s)) - 1])
+            pause_s = self._pauses_s[min(failures, len(self._pauses_s)) - 1] if failures else 0.0
+            if pause_s >= TOLD_S and self.state is State.STARTING:
+                self._failed(
+                    OllamaStartFailed(
+                        f"Ollama ends again and again soon after its start; the next is in {pause_s:g} s.",
+                        next="Its log, ollama/serve.log in ORAC_HOME, may tell why; so may `orac doctor`.",
+                    )
+                )
+            self._over.wait(pause_s)
 
     def _failed(self, error: Exception) -> None:
         """Tells why there is no Ollama, and logs it where it is another reason than before.
@@ -236,6 +248,7 @@ class Keeper:
             if engine.server is not None:
                 self._port = urlsplit(engine.server.url).port
                 stack.enter_context(announced(given, engine.server))
+            self._up_s = time.monotonic()
             self._tell(State.UP, engine, None)
             try:
                 self._watch(engine)

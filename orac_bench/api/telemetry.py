@@ -54,7 +54,9 @@ class LatestReading(BaseModel):
     run: str | None = Field(description="The run whose process took it; null where the service looked itself.")
     sources: list[str] = Field(description="Where the values come from.")
     values: dict[str, float] = Field(description="By name, in the unit at its end; behind a dot what it belongs to.")
-    hottest_celsius: float | None = Field(description="Of the board's hottest zone: what rounds wait for.")
+    hottest_celsius: float | None = Field(
+        description="Of the hottest zone; `tj`, the maximum of a Jetson's own, where it is told."
+    )
     hottest: str | None = Field(description="The name of that zone.")
     power_w: float | None = Field(description="Of what a round's energy is measured by; null without one for all.")
     power_rail: str | None = Field(description="The name of that rail, or of the card.")
@@ -101,7 +103,7 @@ def values_of(data: Mapping[str, Json]) -> dict[str, float]:
 
 
 def standing_out(values: Mapping[str, float]) -> StandingOut:
-    """The hottest zone in celsius and the power in W, by the rules that rounds are measured by, with their names.
+    """The hottest zone in celsius and the power in W, with their names; by the rules for the readings of one source.
 
     None where no sensor tells the temperature, or the power of the whole.
     """

@@ -26,7 +26,8 @@ def export(settings: Settings, arguments: argparse.Namespace) -> int:
         return 0
     path = Path(arguments.output)
     there = os.access(path, os.F_OK)
-    _write(path, "", mode="a")
+    if not there or path.is_file():  # what reads a pipe would take this for its end
+        _write(path, "", mode="a")
     try:
         text = _exported(settings, arguments)
     except BaseException:

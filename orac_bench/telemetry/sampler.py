@@ -211,14 +211,15 @@ class Sampler:
     def _keep(self, sample: Sample) -> None:
         """Puts a sample into the ring. At the slow pace one a second is enough of a source that tells faster.
 
-        The last one left out is kept after all when a round begins: it is the reading before the round.
+        The last one left out is kept after all when a round begins soon after: it is the reading before the round.
         """
         source = sample.source
         if not self._is_fast and sample.at_ns - self._kept_ns.get(source, 0) < self._periods_s[0] * 0.9e9:
             self._skipped[source] = sample
             return
         before = self._skipped.pop(source, None)
-        for each in (before, sample) if before is not None and self._is_fast else (sample,):
+        near = before is not None and sample.at_ns - before.at_ns <= LATE_NS
+        for each in (before, sample) if before is not None and near and self._is_fast else (sample,):
             self._kept_ns[source] = each.at_ns
             self._samples.append(each)
             self._taken += 1

@@ -123,7 +123,7 @@ export function follow(place, id, life, ended, moved = () => {}) {
     if (kind === "round") {
       state.case = known.get(told.case) ?? state.case;
       if (state.case) {
-        state.case.done = told.done;
+        state.case.done = told.done ?? state.case.done + (told.counted ? 1 : 0); // told by an older ORAC: without it
         state.case.measured += told.phase === "measure" ? 1 : 0;
       }
       const again = (one) => one.case === told.case && one.phase === told.phase && one.index === told.index;
