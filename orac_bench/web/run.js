@@ -17,7 +17,7 @@ import { moment, span } from "./units.js";
 /** Shows the run that the address names. */
 export function show(place, where, life) {
   const content = element("div", { class: "content" });
-  const shown = { id: null, over: false };
+  const shown = { id: null, over: false, log: false };
   place.append(content);
   const id = where.name ?? "latest";
   const path = `/v1/runs/${encodeURIComponent(id)}`;
@@ -28,7 +28,7 @@ export function show(place, where, life) {
       (signal) => found(read(path, { signal }), link("#/runs", "See the runs that there are")),
       (told) => {
         Object.assign(shown, { id: told.run.id, over: over(told.run.status) });
-        return drawn(told, where, life, refresh);
+        return drawn(told, where, life, refresh, shown);
       },
       "Run",
     );
@@ -43,14 +43,14 @@ export function show(place, where, life) {
   }, life.signal);
 }
 
-function drawn(told, where, life, refresh) {
+function drawn(told, where, life, refresh, shown) {
   const run = told.run;
   document.title = `Run ${run.id} · ORAC Bench`;
   const parts = [head(told, refresh)];
-  if (!over(run.status)) return [...parts, live(told, life, refresh), facts(told), log(run, life)];
+  if (!over(run.status)) return [...parts, live(told, life, refresh), facts(told), log(run, life, shown)];
   if (run.error) parts.push(element("p", { class: "trouble" }, run.error));
   if (!told.results.length) {
-    parts.push(element("p", { class: "empty" }, "No case was measured in this run."), facts(told), log(run, life));
+    parts.push(element("p", { class: "empty" }, "No case was measured in this run."), facts(told), log(run, life, shown));
     return parts;
   }
   const rounds = element("div", { class: "content" });
@@ -86,7 +86,7 @@ function drawn(told, where, life, refresh) {
         refresh,
       }),
     ),
-    log(run, life),
+    log(run, life, shown),
   );
   choose(wanted, { first: true });
   return parts;
@@ -209,10 +209,11 @@ function facts(told) {
   );
 }
 
-function log(run, life) {
+function log(run, life, shown) {
   const place = element("div");
-  const made = element("details", { class: "card" }, element("summary", {}, "Log"), place);
+  const made = element("details", { class: "card", open: shown.log }, element("summary", {}, "Log"), place);
   made.addEventListener("toggle", () => {
+    shown.log = made.open; // who reads it while the run ends goes on reading
     if (!made.open) return;
     loaded(
       place,
