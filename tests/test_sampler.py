@@ -9,6 +9,8 @@ from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 
+import pytest
+
 from orac_bench.errors import MissingPrerequisite
 from orac_bench.telemetry.sampler import Sampler
 from orac_bench.telemetry.source import Sample
@@ -178,6 +180,27 @@ def test_a_look_at_the_last_seconds_goes_through_those_alone_and_beyond_what_was
         found = sampler.between(stamps[-2], stamps[-2], around_ns=5_000 * MS)
     assert [sample.at_ns for sample in found] == stamps[-52:-1]
     assert len(looked) < 300
+
+
+@pytest.mark.parametrize(("later_s", "kept_s"), [(1.5, [0.0, 0.5, 1.5]), (20.0, [0.0, 20.0])])
+def test_the_reading_that_was_left_out_before_a_round_is_kept_unless_its_source_was_silent_since(
+    later_s: float, kept_s: list[float]
+) -> None:
+    def at(seconds: float) -> Sample:
+        return Sample(source="counting", at_ns=10**12 + round(seconds * 1e9), values={"gpu_hz": 1.0})
+
+    told = [[at(0.0), at(0.5)]]  # the second one comes too soon for the slow pace
+
+    class Told(Counting):
+        def read(self) -> Sequence[Sample]:
+            return told.pop() if told else []
+
+    with Sampler([Told()], slow_s=60.0) as sampler:
+        eventually(lambda: sampler.latest)
+        told.append([at(later_s)])
+        with sampler.fast():
+            eventually(lambda: sampler.latest == at(later_s))
+        assert [*sampler.take()] == [at(seconds) for seconds in kept_s]
 
 
 def test_without_a_source_it_waits_for_nothing_and_has_nothing() -> None:
