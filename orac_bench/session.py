@@ -103,7 +103,10 @@ class Session:
             self._close(opened, Status.FAILED, Failure(code=error.code, message=str(error)))
             raise
         except BaseException:
-            self._close(opened, Status.INTERRUPTED, None)
+            try:
+                self._close(opened, Status.INTERRUPTED, None)
+            except StoreError as error:  # why the case was left matters more
+                self.listener.note(f"The end of a case could not be stored. {error}")
             raise
         if not point.is_last and not measurement.given_up:
             self.forecast.end(time.monotonic())
@@ -152,13 +155,14 @@ class Session:
     def end(self, *, interrupted: bool) -> Status:
         """Closes the run: interrupted where cases are missing, failed where one failed, else done. The status.
 
-        A case in blocks that lacks some is interrupted.
+        A case is missing, too, that lacks some of its blocks, and one whose rounds the store did not take.
         """
-        for opened in self.cases.opened:
+        missing = self.cases.opened
+        for opened in missing:
             self._close(opened, Status.INTERRUPTED, None, told=False)
         results = self.store.results(self.run.id, rounds=False)
         failed = self._unmeasured or any(result.status is Status.FAILED for result in results)
-        status = Status.INTERRUPTED if interrupted else Status.FAILED if failed else Status.DONE
+        status = Status.INTERRUPTED if interrupted or missing else Status.FAILED if failed else Status.DONE
         self.store.update_run(self.run.id, status=status, ended=utc_now())
         self._find_levels()
         return status

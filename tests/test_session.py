@@ -2,13 +2,15 @@
 
 import gc
 import re
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from orac_bench.beginning import queued, utc_now
-from orac_bench.errors import BadModel, DoesNotFit, OllamaChanged, StoreError, UnknownRun, UsageError
+from orac_bench.errors import BadModel, DoesNotFit, OllamaChanged, StoreError, StoreLocked, UnknownRun, UsageError
 from orac_bench.flags import Flag
 from orac_bench.forecast import Work
 from orac_bench.intent import Intent
@@ -305,6 +307,33 @@ def test_a_store_that_fails_costs_no_round_that_was_kept(tmp_path):
                 one_round(measurement)
     assert events.told[:2] == ["first_token started, 1 + 2", "measure 0 ok"]
     assert events.told[2].startswith("note: The run's end could not be stored.")
+
+
+def test_a_run_is_not_done_where_the_store_did_not_take_all_rounds_of_a_case(tmp_path):
+    with known_server(**QUICK) as server:
+        settings = settings_for(server.url, tmp_path)
+        with a_session(settings) as (session, candidate):
+            with pytest.raises(StoreLocked), session.measuring(candidate, a_point()) as measurement:
+                one_round(measurement)
+                with closing(sqlite3.connect(session.store.path)) as raw:
+                    raw.execute("CREATE TRIGGER t BEFORE INSERT ON round BEGIN SELECT RAISE(ABORT, 'is locked'); END")
+                one_round(measurement)
+            assert session.end(interrupted=False) is Status.INTERRUPTED
+    result = rounds_of(settings)
+    assert (result.status, result.done) == (Status.INTERRUPTED, 1)
+
+
+def test_an_interrupted_run_stays_so_where_the_end_of_its_case_cannot_be_stored(tmp_path):
+    events = Events()
+    with known_server(**QUICK) as server:
+        settings = settings_for(server.url, tmp_path)
+        with pytest.raises(KeyboardInterrupt), a_session(settings, events=events) as (session, candidate):
+            with session.measuring(candidate, a_point()) as measurement:
+                one_round(measurement)
+                with closing(sqlite3.connect(session.store.path)) as raw:
+                    raw.execute("CREATE TRIGGER t BEFORE UPDATE ON result BEGIN SELECT RAISE(ABORT, 'is locked'); END")
+                raise KeyboardInterrupt
+    assert "note: The end of a case could not be stored." in "\n".join(events.told)
 
 
 def test_an_interrupted_run_goes_on_at_its_first_unfinished_case(tmp_path):

@@ -10,6 +10,7 @@ from pathlib import Path
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
+from orac_bench.interruption import undisturbed
 from orac_bench.store.commits import Commits
 from orac_bench.store.engine import READS
 from orac_bench.store.faults import faults
@@ -24,7 +25,10 @@ def utc_now() -> datetime:
 
 
 class Transactions:
-    """An open database. Each method of a store is one transaction, durable when it returns."""
+    """An open database. Each method of a store is one transaction, durable when it returns.
+
+    A measurement that is interrupted meanwhile ends it first.
+    """
 
     def __init__(
         self, engine: Engine, path: Path, *, clock: Callable[[], datetime] = utc_now, patience_s: float = PATIENCE_S
@@ -42,10 +46,11 @@ class Transactions:
 
     @contextmanager
     def _writing(self) -> Iterator[Session]:
-        with faults(self.path), Session(self._engine) as session, session.begin():
+        with undisturbed(), faults(self.path), Session(self._engine) as session, session.begin():
             yield session
 
     @contextmanager
     def _reading(self) -> Iterator[Session]:
-        with faults(self.path), Session(self._engine.execution_options(**{READS: True})) as session, session.begin():
+        reads = self._engine.execution_options(**{READS: True})
+        with undisturbed(), faults(self.path), Session(reads) as session, session.begin():
             yield session

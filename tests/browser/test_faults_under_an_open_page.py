@@ -183,8 +183,8 @@ def test_a_service_that_was_killed_is_missed_and_its_run_goes_on_without_doubles
     ) as back:
         expect(page.locator("#banner")).not_to_contain_text("does not answer")
         expect(page.locator("main h1 + p [data-status=done]")).to_be_visible(timeout=180_000)
+        assert back.get(f"/v1/runs/{run}").json["results"][0]["done"] == 20, back.get(f"/v1/runs/{run}/log").text
         expect(page.get_by_role("region", name="Rounds")).to_contain_text("20 of 20")
-        assert back.get(f"/v1/runs/{run}").json["results"][0]["done"] == 20
     # its case began anew, once, and every round of it was counted once
     counts = page.evaluate("() => window.said")
     assert [before > after for before, after in pairwise(counts)].count(True) == 1
