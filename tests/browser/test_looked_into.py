@@ -12,9 +12,8 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from orac_bench.metrics import METRICS
-from tests.browser.conftest import OpenPage
 from tests.browser.drawings import drawn, hover, series
-from tests.browser.views import NAMES, addresses, opened, settled
+from tests.browser.views import addresses, opened, settled
 from tests.service import Service
 from tests.waiting import eventually
 
@@ -25,10 +24,6 @@ COSTS = {
     "joules_per_output_token": ("J/token out, lower is better", "J/token out (mJ/tok)"),
     "ram_peak_b": ("RAM peak, lower is better", "RAM peak (GiB)"),
 }
-LUMINANCE = """() => {
-    const parts = getComputedStyle(document.body).backgroundColor.match(/[\\d.]+/g).map(Number);
-    return (0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]) / 255;
-}"""
 
 
 def saved(page: Page, button: Locator) -> bytes:
@@ -221,17 +216,6 @@ def test_15_a_verdict_is_never_told_by_colour_alone(page: Page, filled: Service)
         found.setdefault(one.inner_text().strip(), set()).add(one.locator("svg.shape").inner_html())
     assert set(found) == {"slower", "inconclusive", "same", "faster"}
     assert len({shape for shapes in found.values() for shape in shapes}) == 4
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_15_a_view_is_dark_on_a_phone_and_needs_no_other_host(open_page: OpenPage, filled: Service, name: str) -> None:
-    asked: list[str] = []
-    page = open_page(viewport={"width": 360, "height": 740}, color_scheme="dark", has_touch=True)
-    page.on("request", lambda request: asked.append(request.url))
-    opened(page, filled, name)
-    assert page.evaluate(LUMINANCE) < 0.1
-    assert page.evaluate("() => document.documentElement.scrollWidth") <= 360
-    assert [url for url in asked if not url.startswith((filled.url, "data:", "blob:"))] == []
 
 
 def test_15_the_worst_case_is_reached_and_opened_by_keyboard_alone(page: Page, filled: Service) -> None:
