@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = "orac_bench"
 
 LEVELS: tuple[tuple[str, ...], ...] = (
-    ("errors", "units", "settings", "arguments", "visible", "mounts"),
+    ("errors", "units", "settings", "arguments", "visible", "mounts", "interruption"),
     ("flags", "records", "counting", "metrics", "verdicts"),
     ("ollama", "models", "telemetry", "stats"),
     ("store",),
@@ -28,7 +28,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
         *("session", "suites", "conditions", "lock", "engine", "candidates", "targets", "measurement", "progress"),
         *("tables", "attempt", "observer", "sustained", "judging"),
         *("announcement", "asking", "beginning", "forecast", "intent", "listener", "report", "watch"),
-        *("variants", "interleaving", "opened", "cases", "retries", "precision", "canary", "outcome", "interruption"),
+        *("variants", "interleaving", "opened", "cases", "retries", "precision", "canary", "outcome"),
         "surroundings",
     ),
     ("plugin", "pedantic", "bench", "selfcheck", "doctor", "door", "options"),
