@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -35,9 +34,12 @@ from orac_bench.watch import Rules
 from tests.builders import a_run
 from tests.fakes.board import orin_nano
 from tests.fakes.tegrastats_replay import program
+from tests.performance.numbers import at_least
 from tests.test_energy import IDLE_W, LOG, TAU_S, TRIALS, sensed
 
-Row = tuple[str, str, str, bool]
+Row = tuple[str, str, str, bool | None]
+"""What, what was measured, its goal, and whether that is kept."""
+
 WATCHED_S = 20.0
 STORED = 20_000
 PAIRS = 20
@@ -54,7 +56,14 @@ def short_loads() -> list[Row]:
             energy = window_energy(*sensed([(0.0, span_s, 17.0)], seed), 0.0, span_s, tau_s=TAU_S, idle_w=IDLE_W)
             errors.append((energy.energy_above_idle_j or 0.0) / (12.0 * span_s) - 1)
         found = f"mean {mean(errors):+.2%}, worst {max(map(abs, errors)):.2%}"
-        rows.append((f"12 W for {span_s:g} s", found, f"{goal:.0%}", max(map(abs, errors)) < goal))
+        rows.append(
+            (
+                f"energy above idle of 12 W for {span_s:g} s, {TRIALS} trials",
+                found,
+                f"{goal:.0%}",
+                max(map(abs, errors)) < goal,
+            )
+        )
     return rows
 
 
@@ -69,7 +78,10 @@ def seams() -> list[Row]:
             for energy, watts, span_s, into in zip(found, (first_w, second_w), (0.4, 2.0), errors, strict=True):
                 into.append((energy.energy_above_idle_j or 0.0) / ((watts - IDLE_W) * span_s) - 1)
         prefill, decode = map(mean, errors)
-        label, good = f"{first_w:g} W then {second_w:g} W", abs(prefill) < 0.1 and abs(decode) < 0.02
+        label, good = (
+            f"energy of prefill and decode, {first_w:g} W then {second_w:g} W",
+            abs(prefill) < 0.1 and abs(decode) < 0.02,
+        )
         rows.append((label, f"prefill {prefill:+.2%}, decode {decode:+.2%}", "10 %, 2 %", good))
     return rows
 
@@ -85,7 +97,14 @@ def falling_edge() -> list[Row]:
         energy = window_energy(times, powers, start_s, start_s + span_s, tau_s=tau_s, idle_w=edge.after_w)
         left.append((energy.energy_above_idle_j or 0.0) / (-edge.height_w * tau_s))
     worst = max(map(abs, left))
-    return [(f"recorded edge, tau {tau_s:.3f} s, 0.5 to 1.5 s behind it", f"{worst:.2%}", "5 %", worst < 0.05)]
+    return [
+        (
+            f"energy left over behind a recorded edge, tau {tau_s:.3f} s, 0.5 to 1.5 s behind it",
+            f"{worst:.2%}",
+            "5 %",
+            worst < 0.05,
+        )
+    ]
 
 
 def cost() -> list[Row]:
@@ -156,7 +175,8 @@ def decoding(settings: Settings) -> list[Row]:
             session.end(interrupted=False)
     found = summarise(ratios)
     shown = f"{found.median:.3f} (95 %: {found.ci_low:.3f} to {found.ci_high:.3f})"
-    return [(f"decode rate on over off, {PAIRS} pairs", shown, "0.99", found.median >= 0.99)]
+    kept = at_least(found.ci_low, found.ci_high, 0.99)
+    return [(f"decode rate with telemetry on over off, {PAIRS} pairs", shown, "0.99 (lower end)", kept)]
 
 
 def rate_of(measurement: Measurement) -> float:
@@ -165,9 +185,16 @@ def rate_of(measurement: Measurement) -> float:
     return measurement.keep(attempt).metrics["decode_tokens_per_s"]
 
 
-def test_telemetry_reaches_its_goals(caller_environ: Mapping[str, str]) -> None:
+def test_what_telemetry_reads_adds_up_and_costs(
+    promise: Callable[..., None], caller_environ: Mapping[str, str]
+) -> None:
     settings = read_settings({name: value for name, value in caller_environ.items() if name in READ})
-    rows = [*short_loads(), *seams(), *falling_edge(), *cost(), *stored(), *decoding(settings)]
-    for label, found, goal, good in rows:
-        sys.stdout.write(f"{label:52} {found:38} goal {goal:10} {'reached' if good else 'MISSED'}\n")
-    assert [label for label, _, _, good in rows if not good] == []
+    for what, measured, goal, kept in [
+        *short_loads(),
+        *seams(),
+        *falling_edge(),
+        *cost(),
+        *stored(),
+        *decoding(settings),
+    ]:
+        promise(what, goal=goal, measured=measured, kept=kept)
