@@ -48,6 +48,7 @@ def interruptible() -> Iterator[None]:
     try:
         yield
     finally:
+        _held.due = False
         sys.unraisablehook = told
         for number, handler in before.items():
             signal.signal(number, handler)

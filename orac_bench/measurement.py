@@ -14,7 +14,7 @@ from datetime import datetime, timezone
 from orac_bench.asking import Asking
 from orac_bench.attempt import Attempt
 from orac_bench.engine import Engine
-from orac_bench.errors import OllamaError
+from orac_bench.errors import OllamaError, StoreError
 from orac_bench.flags import EXCLUDING, Flag
 from orac_bench.metrics import round_flags, round_metrics
 from orac_bench.models.meminfo import available_b
@@ -148,7 +148,11 @@ class Measurement:
         round = self._unsent(attempt) if generation is None else self._sent(attempt, generation, cpu_s)
         self._failed_in_a_row = self._failed_in_a_row + 1 if round.status is RoundStatus.FAILED else 0
         self.rounds.append(round)
-        self.keep_round(round)
+        try:
+            self.keep_round(round)
+        except StoreError:
+            self.rounds.pop()  # what is not stored is not done
+            raise
         return round
 
     def verdict(self) -> Failure | None:

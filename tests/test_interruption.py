@@ -86,6 +86,19 @@ def test_an_interruption_that_python_swallows_comes_with_the_next_thing_that_is_
             pass
 
 
+def test_one_that_was_swallowed_at_the_very_end_comes_in_no_later_run():
+    class Thing:
+        pass
+
+    with interruptible():
+        thing = Thing()
+        reference = weakref.ref(thing, lambda _: interrupt())
+        del thing
+        assert reference() is None
+    with undisturbed():
+        pass
+
+
 @pytest.mark.parametrize("moment", ["begin", "before_cursor_execute", "after_cursor_execute", "commit"])
 def test_a_round_that_is_being_stored_is_stored_and_leaves_no_lock(tmp_path, moment):
     with open_store(f"sqlite:///{tmp_path}/orac.db", write=True, patience_s=0.2) as store:

@@ -51,6 +51,12 @@ def rounds_of(settings, run="latest"):
     return result
 
 
+def refusing(path, what):
+    """The database says from now on that it is locked where `what` is done to a row."""
+    with closing(sqlite3.connect(path)) as raw:
+        raw.execute(f"CREATE TRIGGER refused BEFORE {what} BEGIN SELECT RAISE(ABORT, 'is locked'); END")
+
+
 def test_a_case_is_started_its_rounds_kept_one_by_one_and_ended(tmp_path):
     events = Events()
     with known_server(**QUICK) as server:
@@ -315,9 +321,9 @@ def test_a_run_is_not_done_where_the_store_did_not_take_all_rounds_of_a_case(tmp
         with a_session(settings) as (session, candidate):
             with pytest.raises(StoreLocked), session.measuring(candidate, a_point()) as measurement:
                 one_round(measurement)
-                with closing(sqlite3.connect(session.store.path)) as raw:
-                    raw.execute("CREATE TRIGGER t BEFORE INSERT ON round BEGIN SELECT RAISE(ABORT, 'is locked'); END")
+                refusing(session.store.path, "INSERT ON round")
                 one_round(measurement)
+            assert len(measurement.rounds) == 1  # of a case in blocks its other blocks go on with it
             assert session.end(interrupted=False) is Status.INTERRUPTED
     result = rounds_of(settings)
     assert (result.status, result.done) == (Status.INTERRUPTED, 1)
@@ -330,8 +336,7 @@ def test_an_interrupted_run_stays_so_where_the_end_of_its_case_cannot_be_stored(
         with pytest.raises(KeyboardInterrupt), a_session(settings, events=events) as (session, candidate):
             with session.measuring(candidate, a_point()) as measurement:
                 one_round(measurement)
-                with closing(sqlite3.connect(session.store.path)) as raw:
-                    raw.execute("CREATE TRIGGER t BEFORE UPDATE ON result BEGIN SELECT RAISE(ABORT, 'is locked'); END")
+                refusing(session.store.path, "UPDATE ON result")
                 raise KeyboardInterrupt
     assert "note: The end of a case could not be stored." in "\n".join(events.told)
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from orac_bench import __version__
-from tests.performance.numbers import VERDICTS, Promise, Section, first_sentence, merged
+from tests.performance.numbers import Promise, Section, first_sentence, merged
 
 ROOT = Path(__file__).parent.parent.parent
 COMMANDS = {"tests/container/test_numbers.py": "sh scripts/container_test.sh numbers"}
@@ -37,7 +37,7 @@ def promise(request: pytest.FixtureRequest) -> Callable[..., None]:
     _, rows = files.setdefault(file, (first_sentence(request.module.__doc__), []))
 
     def add(
-        what: str, *, goal: str, measured: str, kept: bool | None, n: int | None = None, interval: str | None = None
+        what: str, *, goal: str, measured: str, kept: bool, n: int | None = None, interval: str | None = None
     ) -> None:
         rows.append(Promise(what=what, goal=goal, measured=measured, kept=kept, n=n, interval=interval))
 
@@ -53,11 +53,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     width = max(len(row.what) for row in rows)
     goal = max(len(row.goal) for row in rows)
     for row in rows:
-        verdict = VERDICTS[row.kept].strip("*").upper() if not row.kept else "kept"
+        verdict = "kept  " if row.kept else "MISSED"
         interval = f" ({row.interval})" if row.interval else ""
         count = "" if row.n is None else f", n = {row.n}"
         measured = f"{row.measured}{interval}{count}"
-        terminalreporter.write_line(f"{verdict:<6}  {row.what:<{width}}  goal {row.goal:<{goal}}  {measured}")
+        terminalreporter.write_line(f"{verdict}  {row.what:<{width}}  goal {row.goal:<{goal}}  {measured}")
     if (path := config.getoption("--numbers", None)) is not None:
         sections = [
             Section(title=title, command=COMMANDS.get(file, f"pytest -s {file}"), machine=machine(), rows=rows)

@@ -7,21 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 HEADING = "## "
-VERDICTS = {True: "kept", None: "**open**", False: "**missed**"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Promise:
     """One row: what, its goal, what was measured, over how many, its 95 % interval, and whether it is within the goal.
 
-    `n` and `interval` are None where there is nothing to count, or the measured text says them for several figures;
-    `kept` is None where the goal lies within the interval, so that nothing is shown in either direction.
+    `n` and `interval` are None where there is nothing to count, or the measured text says them for several figures.
     """
 
     what: str
     goal: str
     measured: str
-    kept: bool | None
+    kept: bool
     n: int | None = None
     interval: str | None = None
 
@@ -40,17 +38,10 @@ class Section:
         table = ["| what | goal | measured | n | interval | |", "|---|---|---|---|---|---|"]
         for row in self.rows:
             n = "" if row.n is None else str(row.n)
-            verdict = VERDICTS[row.kept]
+            verdict = "kept" if row.kept else "**missed**"
             cells = (row.what, row.goal, row.measured, n, row.interval or "", verdict)
             table.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
         return "\n".join([HEADING + self.title, "", f"`{self.command}` · {self.machine}", "", *table, ""])
-
-
-def at_least(low: float | None, high: float | None, goal: float) -> bool | None:
-    """Whether a ratio is `goal` or more, by the ends of its 95 % interval. None where they do not tell it."""
-    if low is None or high is None or low < goal <= high:
-        return None
-    return low >= goal
 
 
 def merged(document: str, sections: Sequence[Section]) -> str:
