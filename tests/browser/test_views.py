@@ -36,7 +36,7 @@ WIDER = """() => {
     .map((one) => one.outerHTML.slice(0, 160));
 }"""
 LUMINANCE = """() => {
-    const parts = getComputedStyle(document.body).backgroundColor.match(/[\\d.]+/g).map(Number);
+    const parts = getComputedStyle(document.documentElement).backgroundColor.match(/[\\d.]+/g).map(Number);
     return (0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]) / 255;
 }"""
 COVERED = """() => [...document.querySelectorAll("main :is(a, button, input, select, textarea, summary)")]
@@ -108,8 +108,13 @@ def phone(request: pytest.FixtureRequest, browser: Browser, filled: Service) -> 
         assert [url for url in asked if not url.startswith((filled.url, "data:", "blob:"))] == []
 
 
-def test_15_a_view_is_dark_where_the_system_is(phone: Page) -> None:
-    assert phone.evaluate(LUMINANCE) < 0.1
+def test_15_a_view_is_dark_or_light_as_the_system_is(phone: Page) -> None:
+    dark = phone.evaluate(LUMINANCE)
+    phone.emulate_media(color_scheme="light")
+    light = phone.evaluate(LUMINANCE)
+    phone.emulate_media(color_scheme="dark")
+    assert dark < 0.1
+    assert light > 0.8
 
 
 def test_15_a_view_fits_on_a_phone_and_all_of_it_is_reached(phone: Page) -> None:
