@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from orac_bench import canary
-from orac_bench.beginning import new_seed
 from orac_bench.candidates import Candidate, Choice, find_candidates
 from orac_bench.errors import UsageError
 from orac_bench.forecast import Work, work_units
 from orac_bench.intent import Intent
 from orac_bench.interleaving import Sides, Step, interleaved, sides
+from orac_bench.newrun import new_seed
 from orac_bench.settings import Settings
 from orac_bench.store.store import open_store
 from orac_bench.suites.grid import PAIR_BLOCKS, SUITES, Point, Suite, Wishes, points

@@ -6,13 +6,16 @@ Named by ORAC_CANARY_MODEL. It is stored as a case of its own, marked, and stand
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from orac_bench.candidates import Candidate, find_candidates
 from orac_bench.errors import OracError, UsageError
 from orac_bench.records import Phase
-from orac_bench.session import Session
 from orac_bench.settings import Settings
 from orac_bench.suites.grid import SUITES, Point, Wishes, points
+
+if TYPE_CHECKING:
+    from orac_bench.session import Session
 
 POINT: Point = replace(
     points(SUITES["decode"], Wishes(rounds=6, warmup=1, prompt_tokens=(64,), output_tokens=64))[0], canary=True

@@ -16,6 +16,7 @@ from pathlib import Path
 from orac_bench import __version__
 from orac_bench.arguments import at_least
 from orac_bench.errors import OracError
+from orac_bench.garbage import uncollected
 from orac_bench.options import add_to_shell
 from orac_bench.settings import Settings, database_url, read_settings
 from orac_bench.visible import visible
@@ -41,7 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             url = database_url(arguments.database, home=settings.home, folder=Path.cwd())
             os.environ["ORAC_DATABASE_URL"] = url
             settings = read_settings()
-        module = import_module(f"orac_bench.commands.{arguments.module}")
+        with uncollected():
+            module = import_module(f"orac_bench.commands.{arguments.module}")
         command: Callable[[Settings, argparse.Namespace], int] = getattr(module, arguments.function)
         status = command(settings, arguments)
         sys.stdout.flush()

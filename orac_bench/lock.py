@@ -17,7 +17,18 @@ from pathlib import Path
 
 from orac_bench.errors import Busy, Holder, MissingPrerequisite
 
-__all__ = ["LOCK", "Holder", "Turn", "holder", "measuring_alone", "measuring_now", "taken", "taken_at_once", "visiting"]
+__all__ = [
+    "LOCK",
+    "Holder",
+    "Turn",
+    "holder",
+    "is_alive",
+    "measuring_alone",
+    "measuring_now",
+    "taken",
+    "taken_at_once",
+    "visiting",
+]
 
 LOCK = "measure.lock"
 """The lock of this machine, in ORAC_HOME."""
@@ -138,6 +149,18 @@ def holder(path: Path) -> Holder:
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return Holder(pid=None, what=None, since=None)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether that process may still be measuring: it is another than this one, and runs orac or pytest.
+
+    Numbers are given again, after a reboot or in a new container above all.
+    """
+    try:
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+    return pid != os.getpid() and any(word in command for word in (b"orac", b"pytest"))
 
 
 def taken(handle: int, how: int) -> bool:

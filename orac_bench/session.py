@@ -14,7 +14,7 @@ from datetime import timedelta
 from itertools import count
 
 from orac_bench.asking import Asking
-from orac_bench.beginning import begin, is_alive, utc_now
+from orac_bench.beginning import begin
 from orac_bench.candidates import Candidate, models_folder
 from orac_bench.cases import Cases
 from orac_bench.conditions import conditions, host_facts, server_facts, volatile_facts
@@ -24,7 +24,7 @@ from orac_bench.forecast import Forecast
 from orac_bench.intent import Intent
 from orac_bench.judging.headlines import HEADLINES
 from orac_bench.listener import Listener
-from orac_bench.lock import LOCK, Turn, measuring_alone
+from orac_bench.lock import LOCK, Turn, is_alive, measuring_alone
 from orac_bench.measurement import Measurement
 from orac_bench.models.folder import discover
 from orac_bench.models.register import forget_missing
@@ -34,6 +34,7 @@ from orac_bench.precision import FACT
 from orac_bench.records import Failure, Json, Round, Run, Status
 from orac_bench.settings import Settings
 from orac_bench.store.store import Store, open_store
+from orac_bench.store.transactions import utc_now
 from orac_bench.suites import grid
 from orac_bench.suites.prompt import Recipe
 from orac_bench.targets import load_alone

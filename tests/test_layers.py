@@ -20,14 +20,14 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = "orac_bench"
 
 LEVELS: tuple[tuple[str, ...], ...] = (
-    ("errors", "units", "settings", "arguments", "visible", "mounts", "interruption"),
+    ("errors", "units", "settings", "arguments", "visible", "mounts", "interruption", "garbage"),
     ("flags", "records", "counting", "metrics", "verdicts"),
     ("ollama", "models", "telemetry", "stats"),
     ("store",),
     (
         *("session", "suites", "conditions", "lock", "engine", "candidates", "targets", "measurement", "progress"),
         *("tables", "attempt", "observer", "sustained", "judging"),
-        *("announcement", "asking", "beginning", "forecast", "intent", "listener", "report", "watch"),
+        *("announcement", "asking", "beginning", "forecast", "intent", "listener", "newrun", "report", "watch"),
         *("variants", "interleaving", "opened", "cases", "retries", "precision", "canary", "outcome"),
         "surroundings",
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -11,6 +12,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -85,11 +87,35 @@ def test_the_head_is_the_last_step() -> None:
     assert ScriptDirectory.from_config(config).get_heads() == [MIGRATIONS.head]
 
 
-def test_the_steps_make_the_tables_that_the_code_knows(tmp_path: Path) -> None:
-    with open_store(url(tmp_path / "orac.db"), write=True):
-        engine = sqlite_engine(tmp_path / "orac.db", "read", patience_s=1)
+def test_the_steps_make_the_tables_that_the_code_knows_and_a_new_database_has(tmp_path: Path) -> None:
+    # given a database that is made at once, and one that every step was taken for
+    new, stepped = tmp_path / "new.db", tmp_path / "stepped.db"
+    open_store(url(new), write=True).close()
+    open_store(url(stepped), write=True, migrations=replace(MIGRATIONS, tables=None)).close()
+    # then nobody can tell which is which
+    for path in (new, stepped):
+        engine = sqlite_engine(path, "read", patience_s=1)
         assert differences(engine) == []
         engine.dispose()
+    assert shape(new) == shape(stepped)
+    assert new.read_bytes()[60:72] == stepped.read_bytes()[60:72]  # the versions and the application's id
+
+
+def shape(path: Path) -> dict[str, object]:
+    """All that SQLite knows of each table and index, but for the order in which constraints were written down."""
+    with closing(sqlite3.connect(path)) as raw:
+        names = [name for (name,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        found: dict[str, object] = {}
+        for name in names:
+            for pragma, first in (("table_xinfo", 1), ("foreign_key_list", 2), ("index_list", 1)):
+                rows = raw.execute(f'PRAGMA {pragma}("{name}")')
+                found[f"{name} {pragma}"] = sorted((row[first:] for row in rows), key=str)
+        indices = raw.execute("SELECT name, sql FROM sqlite_master WHERE type != 'table'").fetchall()
+        constraints = re.compile(r"CONSTRAINT \w+ [^,\n]*(?:\([^)]*\)[^,\n]*)*")
+        for name, text in raw.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'"):
+            found[f"{name} constraints"] = sorted(each.strip() for each in constraints.findall(text))
+        found["revision"] = raw.execute("SELECT * FROM alembic_version").fetchall()
+    return {**found, **{f"index {name}": text for name, text in indices}}
 
 
 def test_a_metric_has_a_column_if_orac_measures_it() -> None:

@@ -9,16 +9,17 @@ from datetime import timedelta
 
 import pytest
 
-from orac_bench.beginning import queued, utc_now
 from orac_bench.errors import BadModel, DoesNotFit, OllamaChanged, StoreError, StoreLocked, UnknownRun, UsageError
 from orac_bench.flags import Flag
 from orac_bench.forecast import Work
 from orac_bench.intent import Intent
 from orac_bench.lock import LOCK, measuring_now
 from orac_bench.models.digests import identity
+from orac_bench.newrun import new_run
 from orac_bench.records import Phase, RoundStatus, Status
 from orac_bench.selfcheck.known_server import Biases, known_server
 from orac_bench.store.store import open_store
+from orac_bench.store.transactions import utc_now
 from orac_bench.suites.grid import OPTIONS, SUITES, Wishes, points, round_seed
 from tests.fakes.fake_ollama import FakeOllama, answer, error_reply, final, html_reply, json_reply, stream
 from tests.sessions import Events, a_point, a_session, measure, one_round, settings_for
@@ -433,7 +434,7 @@ def test_a_queued_run_is_begun_by_the_process_that_takes_it_over(tmp_path):
     with known_server(**QUICK) as server:
         settings = settings_for(server.url, tmp_path)
         with open_store(settings.database_url, write=True) as store:
-            waits = queued(Intent(trigger="rest", note="from the page"))
+            waits = new_run(Intent(trigger="rest", note="from the page"), conditions=None)
             store.enqueue(waits, request={"rounds": 2}, key=None)
         intent = Intent(trigger="orac", arguments=("--orac-rounds", "2"), claim=waits.id, plan=(Work(units=1),))
         with a_session(settings, intent=intent) as (session, candidate):

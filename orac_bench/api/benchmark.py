@@ -31,10 +31,10 @@ from orac_bench.api.said import last_lines
 from orac_bench.api.shelf import at_a_glance
 from orac_bench.api.tidying import once_tidy
 from orac_bench.api.wish import run_folder
-from orac_bench.beginning import queued
 from orac_bench.candidates import find_candidates
 from orac_bench.errors import MissingPrerequisite, OracError, StoreFull, UsageError
 from orac_bench.intent import Intent
+from orac_bench.newrun import new_run
 from orac_bench.ollama.client import same_model
 from orac_bench.records import Json, Phase, Result, RoundStatus, Status
 
@@ -86,7 +86,7 @@ def _begin(here: House, body: BenchmarkBody) -> tuple[str, tuple[str, ...]]:
         raise busy
     prompt = PROMPT if body.prompt is None else body.prompt
     _check(here, body, prompt)
-    run = queued(Intent(trigger=TRIGGER, note=None))
+    run = new_run(Intent(trigger=TRIGGER, note=None), conditions=None)
     folder = run_folder(here.settings.home, run.id)
     file = folder / "prompt.txt"
     try:

@@ -20,9 +20,8 @@ from orac_bench.api.aftermath import ATTEMPTS, fail, interrupted, lose, refused
 from orac_bench.api.child import HASTE, Child, Patience
 from orac_bench.api.recovery import recover
 from orac_bench.api.wish import first_command, next_command, run_folder
-from orac_bench.beginning import is_alive
 from orac_bench.errors import Busy, Holder, OracError, UnknownRun
-from orac_bench.lock import LOCK, measuring_now
+from orac_bench.lock import LOCK, is_alive, measuring_now
 from orac_bench.records import Json, Run, Status
 from orac_bench.store.store import Store
 

@@ -13,8 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from orac_bench.api.child import Patience, end_group
-from orac_bench.beginning import is_alive
-from orac_bench.lock import measuring_now
+from orac_bench.lock import is_alive, measuring_now
 from orac_bench.ollama.guarded import members
 from orac_bench.records import Json, Status
 from orac_bench.report import EVENTS_FD

@@ -30,11 +30,11 @@ from orac_bench.api.said import last_lines
 from orac_bench.api.shelf import at_a_glance
 from orac_bench.api.shown import shown
 from orac_bench.api.wish import run_folder
-from orac_bench.beginning import is_alive, queued
 from orac_bench.candidates import find_candidates
 from orac_bench.errors import RunMeasuring
 from orac_bench.intent import Intent
-from orac_bench.lock import measuring_now
+from orac_bench.lock import is_alive, measuring_now
+from orac_bench.newrun import new_run
 from orac_bench.records import Phase
 from orac_bench.store.page import page_part
 
@@ -83,7 +83,8 @@ def ask(
             for case in cases
         ]
         return JSONResponse(Estimate(estimate_s=total_s(cases), cases=told).model_dump())
-    run = here.jobs.enqueue(queued(Intent(trigger=TRIGGER, note=sent.get("note"))), wish.wish, key=key)
+    asked = new_run(Intent(trigger=TRIGGER, note=sent.get("note")), conditions=None)
+    run = here.jobs.enqueue(asked, wish.wish, key=key)
     made = Queued(id=run.id, status=run.status.value, position=here.store.position(run.id))
     return JSONResponse(made.model_dump(), status_code=202, headers={"Location": f"/v1/runs/{run.id}"})
 

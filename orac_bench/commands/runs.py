@@ -7,9 +7,8 @@ import json
 import sys
 from collections.abc import Sequence
 
-from orac_bench.beginning import is_alive
 from orac_bench.errors import UsageError
-from orac_bench.lock import LOCK, measuring_now
+from orac_bench.lock import LOCK, is_alive, measuring_now
 from orac_bench.outcome import block_lines, precision_lines
 from orac_bench.records import Run
 from orac_bench.settings import Settings

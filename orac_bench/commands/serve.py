@@ -16,6 +16,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from orac_bench.errors import MissingPrerequisite
+from orac_bench.garbage import uncollected
 from orac_bench.ollama.listener import listener
 from orac_bench.settings import Settings
 
@@ -30,7 +31,7 @@ BACKLOG = 128
 def serve(settings: Settings, arguments: argparse.Namespace) -> int:
     """Serves until SIGTERM (status 0) or Ctrl-C. Raises OracError where the port, the home or the store is taken."""
     with _ending() as ending, _listening(settings) as listening, ExitStack() as owned:
-        with _uncollected():
+        with uncollected():
             import uvicorn
 
             from orac_bench.api.app import app_of
@@ -44,6 +45,7 @@ def serve(settings: Settings, arguments: argparse.Namespace) -> int:
             for finding in (*surroundings(settings, os.environ), *open_port(settings)):
                 logging.getLogger(__name__).warning("%s", finding)
             house = owned.enter_context(open_house(settings))
+            gc.freeze()  # what has begun here stays as long as the service
         config = uvicorn.Config(
             app_of(settings, lambda: nullcontext(house)),
             http=Protocol,
@@ -71,17 +73,6 @@ def _tell(settings: Settings, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps({"url": url, "pid": os.getpid()}), flush=True)
     logging.getLogger(__name__).info("ORAC listens at %s, its documentation is at %s/docs", url, url)
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """No garbage is collected while the `with` block runs: what begins in it stays, and is never looked through."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        gc.enable()
 
 
 @contextmanager

@@ -116,9 +116,11 @@ def test_commands(promise, tmp_path):
             store.add_round(result, a_round())
             store.close_result(result, status=run.status)
     help_s = seconds([sys.executable, "-m", "orac_bench.cli", "--help"])
-    list_s = seconds([sys.executable, "-m", "orac_bench.cli", "list", "--limit", "1000", "--database", url])
+    listed = [sys.executable, "-m", "orac_bench.cli", "list", "--database", url]
+    list_s, all_s = seconds(listed), seconds([*listed, "--limit", "1000"])
     promise("orac --help", goal="0.3 s", measured=f"{help_s:.2f} s", kept=help_s <= 0.3)
-    promise("orac list on 1,000 runs", goal="0.8 s", measured=f"{list_s:.2f} s", kept=list_s <= 0.8)
+    promise("orac list on 1,000 runs: the 20 newest", goal="0.8 s", measured=f"{list_s:.2f} s", kept=list_s <= 0.8)
+    promise("orac list on 1,000 runs: all of them", goal="0.8 s", measured=f"{all_s:.2f} s", kept=all_s <= 0.8)
 
 
 def test_the_measuring_part_of_make_bench(promise, sample, tmp_path):

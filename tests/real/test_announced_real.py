@@ -16,12 +16,12 @@ from pathlib import Path
 import pytest
 
 from orac_bench.announcement import announced
-from orac_bench.beginning import queued
 from orac_bench.engine import engine_store
 from orac_bench.intent import Intent
 from orac_bench.models.digests import Digests
 from orac_bench.models.folder import discover
 from orac_bench.models.register import register
+from orac_bench.newrun import new_run
 from orac_bench.ollama.client import Client
 from orac_bench.ollama.server import Server, supervise
 from orac_bench.records import RoundStatus, Status
@@ -127,7 +127,7 @@ def test_a_shell_goes_on_with_an_ollama_of_its_own_where_the_service_ends(servic
 
 def test_a_run_of_the_service_takes_its_place_in_the_queue_and_reports(service: Service) -> None:
     with open_store(service.machine.database, write=True) as store:
-        waits = queued(Intent(trigger="rest"))
+        waits = new_run(Intent(trigger="rest"), conditions=None)
         store.enqueue(waits, request={"models": ["phi-2"]}, key=None)
     reads, writes = os.pipe()
     with service.run(*QUICK, "--rounds=2", f"--claim={waits.id}", reports=writes) as process:
