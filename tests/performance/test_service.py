@@ -14,7 +14,6 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
-from datetime import datetime
 from http.client import HTTPConnection
 from pathlib import Path
 from urllib.error import HTTPError
@@ -25,6 +24,7 @@ import pytest
 from orac_bench.selfcheck.bare_client import bare_generate
 from orac_bench.selfcheck.known_server import MODEL, known_server
 from orac_bench.stats.compare import compare_pairs
+from orac_bench.store.store import open_store
 from tests.performance.undisturbed import rates
 from tests.waiting import eventually
 
@@ -96,13 +96,11 @@ class Service:
 
     def stamps_s(self, document):
         """The arrivals of each counted round's tokens, in s since the epoch."""
-        run = document["run"]
-        began_s = datetime.fromisoformat(run["started"].replace("Z", "+00:00")).timestamp()
-        for result in document["results"]:
-            for round in result["rounds"]:
-                if round["counted"]:
-                    path = f"/v1/runs/{run['id']}/results/{result['case']['key']}/rounds/{round['index']}/chunks"
-                    yield [began_s + at_s for at_s in self.get(path)["t_s"]]
+        with open_store(self.environ["ORAC_DATABASE_URL"], write=False) as store:
+            results = store.results(document["run"]["id"], rounds=True, arrivals=True)
+        for round in (round for result in results for round in result.rounds if round.counted):
+            sent_s = round.started.timestamp()
+            yield [sent_s + arrived_ns / 1e9 for arrived_ns in round.arrivals_ns]
 
     def memory_b(self):
         """Resident memory of the service alone, without its children."""
@@ -206,7 +204,7 @@ def test_a_run_over_rest_against_the_same_run_in_a_shell(promise, sample, tmp_pa
 
 
 CORES = {
-    "all cores": {"rounds": 100},
+    "all cores": {"rounds": 200},
     "one core": {"rounds": 50, "variants": ["num_thread=1", "num_thread=1,use_mmap=false"]},
 }
 """What is measured while somebody watches. A model on one thread leaves a core, as boards have them whose model is on
@@ -243,7 +241,7 @@ def over_calm_moments(service, document, disturbed):
 
     `disturbed` are the moments of the others, in s since the epoch.
     """
-    found = [rates(stamps, sorted(disturbed)) for stamps in service.stamps_s(document)]
+    found = [rates(stamps, disturbed) for stamps in service.stamps_s(document)]
     return compare_pairs([([calm], [whole]) for calm, whole in filter(None, found)], better="higher")
 
 
