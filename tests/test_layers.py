@@ -284,6 +284,20 @@ def unseeded(called: ast.Attribute, call: ast.Call) -> bool:
     return of_random and (called.attr != "Random" or not call.args)
 
 
+@pytest.mark.parametrize(
+    ("door", "spared"),
+    [
+        ("cli", ("sqlalchemy", "pydantic", "httpx", "rich")),
+        ("commands.runs", ("httpx", "alembic", "pandas", "numpy", "orac_bench.session", "orac_bench.measurement")),
+        ("api.app", ("alembic", "pandas", "numpy", "orac_bench.session", "orac_bench.measurement")),
+    ],
+)
+def test_a_door_does_not_wait_for_what_it_may_never_need(door: str, spared: tuple[str, ...]) -> None:
+    look = f"import json, sys, {PACKAGE}.{door}; print(json.dumps([*sys.modules]))"
+    done = subprocess.run([sys.executable, "-c", look], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    assert [name for name in spared if name in json.loads(done.stdout)] == []
+
+
 def observed(names: list[str], folder: Path) -> dict[str, object]:
     """What importing `names` changes in a fresh process with an empty home, by kind; empty where nothing does.
 
