@@ -293,8 +293,8 @@ def unseeded(called: ast.Attribute, call: ast.Call) -> bool:
     ],
 )
 def test_a_door_does_not_wait_for_what_it_may_never_need(door: str, spared: tuple[str, ...]) -> None:
-    look = f"import json, sys, {PACKAGE}.{door}; print(json.dumps([*sys.modules]))"
-    done = subprocess.run([sys.executable, "-c", look], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    look = [sys.executable, "-c", f"import json, sys, {PACKAGE}.{door}; print(json.dumps([*sys.modules]))"]
+    done = subprocess.run(look, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
     assert [name for name in spared if name in json.loads(done.stdout)] == []
 
 
