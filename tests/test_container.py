@@ -104,7 +104,10 @@ def test_the_exit_status_is_the_commands(command: list[str], status: int, said: 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1])
 def test_a_signal_is_handed_on(number: signal.Signals) -> None:
     name = number.name.removeprefix("SIG")
-    with entered(f"trap 'echo heard; exit 5' {name}; echo ready; while :; do sleep 0.05; done") as process:
+    with (
+        heeded(number),
+        entered(f"trap 'echo heard; exit 5' {name}; echo ready; while :; do sleep 0.05; done") as process,
+    ):
         assert line(process) == "ready"
         process.send_signal(number)
         assert (line(process), process.wait(30)) == ("heard", 5)
@@ -125,6 +128,18 @@ def test_orphans_come_to_it_and_are_buried() -> None:
         os.kill(orphan, signal.SIGKILL)
         eventually(lambda: not Path(f"/proc/{orphan}").exists())  # a dead one that nobody waits for stays there
         assert running(process.pid)
+
+
+@contextmanager
+def heeded(number: signal.Signals) -> Iterator[None]:
+    """Has programs that are started in the block heed the signal, also where the tests run under `nohup`."""
+    before = signal.getsignal(number)
+    if before == signal.SIG_IGN:
+        signal.signal(number, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(number, before)
 
 
 @contextmanager
