@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import re
 import shutil
 import sqlite3
 import subprocess
@@ -111,9 +110,10 @@ def shape(path: Path) -> dict[str, object]:
                 rows = raw.execute(f'PRAGMA {pragma}("{name}")')
                 found[f"{name} {pragma}"] = sorted((row[first:] for row in rows), key=str)
         indices = raw.execute("SELECT name, sql FROM sqlite_master WHERE type != 'table'").fetchall()
-        constraints = re.compile(r"CONSTRAINT \w+ [^,\n]*(?:\([^)]*\)[^,\n]*)*")
         for name, text in raw.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'"):
-            found[f"{name} constraints"] = sorted(each.strip() for each in constraints.findall(text))
+            found[f"{name} constraints"] = sorted(
+                line.strip(" \t,") for line in text.splitlines() if "CONSTRAINT" in line
+            )
         found["revision"] = raw.execute("SELECT * FROM alembic_version").fetchall()
     return {**found, **{f"index {name}": text for name, text in indices}}
 

@@ -48,3 +48,12 @@ def test_writing_the_same_again_changes_nothing():
 
 def test_a_file_is_titled_by_its_first_sentence():
     assert first_sentence("What 1.5 s are\nworth. And more.") == "What 1.5 s are worth"
+
+
+def test_what_has_no_goal_is_neither_kept_nor_missed() -> None:
+    row = Promise(what="as a link", goal="none", measured="0.9 s", kept=None)
+    assert (
+        Section(title="t", command="c", machine="m", rows=[row])
+        .text()
+        .endswith("| as a link | none | 0.9 s |  |  |  |\n")
+    )

@@ -37,7 +37,7 @@ def promise(request: pytest.FixtureRequest) -> Callable[..., None]:
     _, rows = files.setdefault(file, (first_sentence(request.module.__doc__), []))
 
     def add(
-        what: str, *, goal: str, measured: str, kept: bool, n: int | None = None, interval: str | None = None
+        what: str, *, goal: str, measured: str, kept: bool | None, n: int | None = None, interval: str | None = None
     ) -> None:
         rows.append(Promise(what=what, goal=goal, measured=measured, kept=kept, n=n, interval=interval))
 
@@ -53,7 +53,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     width = max(len(row.what) for row in rows)
     goal = max(len(row.goal) for row in rows)
     for row in rows:
-        verdict = "kept  " if row.kept else "MISSED"
+        verdict = {True: "kept  ", False: "MISSED", None: "      "}[row.kept]
         interval = f" ({row.interval})" if row.interval else ""
         count = "" if row.n is None else f", n = {row.n}"
         measured = f"{row.measured}{interval}{count}"

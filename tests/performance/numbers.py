@@ -19,7 +19,8 @@ class Promise:
     what: str
     goal: str
     measured: str
-    kept: bool
+    kept: bool | None
+    """None where there is no goal."""
     n: int | None = None
     interval: str | None = None
 
@@ -38,7 +39,7 @@ class Section:
         table = ["| what | goal | measured | n | interval | |", "|---|---|---|---|---|---|"]
         for row in self.rows:
             n = "" if row.n is None else str(row.n)
-            verdict = "kept" if row.kept else "**missed**"
+            verdict = {True: "kept", False: "**missed**", None: ""}[row.kept]
             cells = (row.what, row.goal, row.measured, n, row.interval or "", verdict)
             table.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
         return "\n".join([HEADING + self.title, "", f"`{self.command}` · {self.machine}", "", *table, ""])

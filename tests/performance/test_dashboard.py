@@ -143,7 +143,7 @@ def test_a_history_of_1000_runs(promise: Callable[..., None], browser: Browser, 
         measured=f"{statistics.median(straight):.0f} ms",
         interval=milliseconds(straight),
         n=len(straight),
-        kept=True,
+        kept=None,
     )
     for kind, frames in (("hover over", hover), ("zoom of", zoom)):
         every = list(itertools.chain(*frames))
@@ -251,7 +251,7 @@ def test_what_an_open_page_costs_a_measurement(
         measured=f"{found.ratio:.3f}",
         interval="no interval" if found.ci_low is None else f"{found.ci_low:.3f} to {found.ci_high:.3f}",
         n=BLOCKS,
-        kept=True,
+        kept=None,
     )
 
 
