@@ -6,20 +6,17 @@ What must never live here: when a round is sent, and what came of it (measuremen
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 
 from orac_bench.engine import Engine
-from orac_bench.errors import OllamaRefused, UsageError
+from orac_bench.errors import UsageError
 from orac_bench.metrics import Asked, cached_below_s
 from orac_bench.ollama.client import FOR_EVER, told
+from orac_bench.ollama.overflow import UNCUT, overflow
 from orac_bench.records import Case, Generation, Json
 from orac_bench.suites import grid, prompt
 from orac_bench.targets import Target
-
-TOO_LONG = ("context length", "context size")
-"""What a refusal of a text that exceeds the context speaks of. Source: seen of 0.20.7 ("the input length exceeds the
-context length"); Ollama's llm/llama_server.go and llama-server's exceed_context_size_error for 0.30 and later."""
 
 
 @dataclass(kw_only=True)
@@ -99,29 +96,15 @@ class Asking:
         return self._request(self._text(nonce), seed, output_tokens)
 
     def too_long(self, generation: Generation) -> UsageError | None:
-        """Why this is no answer to the given text: it exceeds the context. None where it does not, or none is given.
-
-        Ollama up to 0.12.5 cuts it in silence and counts as many tokens as the context holds, later ones refuse it as
-        they are asked to. Source: seen of 0.11.4, whose /api/ps tells the wanted context and not the lesser one that
-        the model was made for, and of 0.20.7.
-        """
+        """Why this is no answer to the given text: it exceeds the context. None where it does not, or none is given."""
         if not self._whole:
             return None
-        target, timings, failure = self.target, generation.timings, generation.failure
-        context = target.loaded_context or target.context_length
-        if timings is not None and timings.prompt_count in (context, target.context_length):
-            context = timings.prompt_count
-        elif failure is None or failure.code != OllamaRefused.code or not any(s in failure.message for s in TOO_LONG):
-            return None
-        return UsageError(
-            f"The prompt does not fit into {target.name}'s context of {context} tokens; Ollama cuts or refuses it.",
-            next="Shorten it, or name a model with a longer context; `orac models` lists them.",
-        )
+        return overflow(generation, self.target.name, self.target.loaded_context, self.target.context_length)
 
     @property
-    def _whole(self) -> dict[str, Json]:
+    def _whole(self) -> Mapping[str, Json]:
         """Asks Ollama to refuse a given text that is too long, where it would cut it. Nothing for a wanted length."""
-        return {"truncate": False} if self.case.workload.prompt_tokens is None else {}
+        return UNCUT if self.case.workload.prompt_tokens is None else {}
 
     def _request(self, text: str, seed: int, output_tokens: int) -> dict[str, Json]:
         """`think` False leaves thinking in the text: an Ollama that sorts it out holds back the first tokens."""

@@ -65,6 +65,7 @@ def test_an_answer_is_parted_and_timed_by_the_client_s_clock(service: Service, f
             "model": "tiny:latest",
             "prompt": "Why?",
             "options": {"num_predict": 7, "seed": 3, "stop": ["x"]},
+            "truncate": False,
             "stream": True,
         }
     ]
@@ -88,6 +89,42 @@ def test_a_prompt_that_is_too_long_says_what_to_do(tmp_path: Path) -> None:
         "The prompt has 4 bytes; at most 3 are allowed.",
         "Shorten it, or raise ORAC_PROMPT_LIMIT_B.",
     )
+
+
+IN_512, IN_64 = ({"models": [{"name": "tiny:latest", "context_length": context}]} for context in (512, 64))
+
+
+@pytest.mark.parametrize(
+    ("listed", "reply", "context"),
+    [
+        ([IN_512], stream(answer(["a"], end=final(prompt_eval_count=512))), 512),  # what it was made for
+        ([IN_64], stream(answer(["a"], end=final(prompt_eval_count=64))), 64),  # loaded with less
+        ([{"models": []}, IN_64], stream(answer(["a"], end=final(prompt_eval_count=64))), 64),  # loaded by the prompt
+        ([IN_64], error_reply(400, "the input length exceeds the context length"), 64),  # a newer Ollama refuses it
+    ],
+)
+def test_a_prompt_that_exceeds_the_context_is_a_problem_and_no_answer_to_what_was_left_of_it(
+    service: Service, fake: FakeOllama, listed: list[dict[str, object]], reply: Reply, context: int
+) -> None:
+    def play() -> None:
+        fake.play({"POST /api/generate": [reply], "GET /api/ps": [json_reply(models) for models in listed]})
+
+    play()
+    whole = service.post("/v1/prompt", ASKED).problem
+    play()
+    events = list(service.events("POST", "/v1/prompt", {**ASKED, "stream": True}))
+    assert (whole["type"], whole["status"], whole["detail"]) == (
+        "/docs#usage",
+        422,
+        f"The prompt does not fit into tiny's context of {context} tokens; Ollama cuts or refuses it.",
+    )
+    assert whole["next"] == "Shorten it, or name a model with a longer context; GET /v1/models lists them."
+    assert (events[-1]["event"], events[-1]["data"]) == ("error", whole)
+
+
+def test_a_prompt_that_fills_all_but_one_token_of_the_context_is_answered(service: Service, fake: FakeOllama) -> None:
+    fake.play({"POST /api/generate": [stream(answer(["a"], end=final(prompt_eval_count=511)))]})
+    assert service.post("/v1/prompt", ASKED).json["response"] == "a"
 
 
 def test_a_streamed_answer_comes_as_it_is_written_and_then_whole(service: Service, fake: FakeOllama) -> None:

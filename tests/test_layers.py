@@ -80,6 +80,7 @@ PURE = (
         "opened.py",
         "mounts.py",
         "ollama/stream.py",
+        "ollama/overflow.py",
         "ollama/public.py",
         "stats/",
         "suites/",

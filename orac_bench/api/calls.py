@@ -56,9 +56,8 @@ class Calls:
             with self._lock:
                 self._present.discard(call)
 
-    def answered(self, sent: Call) -> Generation:
+    def answered(self, generation: Generation) -> Generation:
         """What came back for a call of `asking`. Raises OllamaError, ServiceEnding where the service broke it off."""
-        generation = sent.generation()
         if generation.failure is not None and self._closing.is_set():
             raise _ending()
         return told(generation)

@@ -148,13 +148,13 @@ def load(
     began = time.monotonic()
     with visit(here), turn(here, candidate) as engine, here.keeper.client() as client:
         before, memory = client.loaded(), _available_b(here, engine)
-        if not is_loaded(candidate, before):
+        if in_memory(candidate, before) is None:
             check_fits(here, candidate, before, engine, force=force)
             payload: dict[str, Json] = {"model": candidate.served_as, "keep_alive": FOR_EVER}
             here.loading = candidate.name
             try:
                 with here.keeper.asking(payload, idle_timeout_s=LOAD_TIMEOUT_S) as call:
-                    here.keeper.calls.answered(call.send())
+                    here.keeper.calls.answered(call.send().generation())
             finally:
                 here.loading = None
         return _change(candidate, "loaded", began, before, client.loaded(), memory, _available_b(here, engine))
@@ -198,9 +198,9 @@ def turn(here: House, candidate: Candidate) -> Iterator[Engine]:
         yield engine
 
 
-def is_loaded(candidate: Candidate, loaded: tuple[Loaded, ...]) -> bool:
-    """Whether Ollama has it in memory."""
-    return any(same_model(entry.name, candidate.served_as) for entry in loaded)
+def in_memory(candidate: Candidate, loaded: tuple[Loaded, ...]) -> Loaded | None:
+    """What Ollama says of it among what is loaded. None where it is not."""
+    return next((entry for entry in loaded if same_model(entry.name, candidate.served_as)), None)
 
 
 def check_fits(
@@ -236,7 +236,7 @@ def _change(
     memory_after_b: int | None,
 ) -> Change:
     there = {entry.name for entry in after}
-    if is_loaded(candidate, after) is not (state == "loaded"):
+    if (in_memory(candidate, after) is not None) is not (state == "loaded"):
         raise OllamaError(f"Ollama said that {candidate.name} is {state}, and does not list it so.")
     return Change(
         name=candidate.name,
@@ -280,7 +280,7 @@ def _of_server(found: Candidate, here: House, loaded: tuple[Loaded, ...]) -> Mod
         quantization=found.quantization,
         context_length=found.context_length,
         fits=None,
-        state=_state(found.name, is_loaded(found, loaded), here),
+        state=_state(found.name, in_memory(found, loaded) is not None, here),
         reason=None,
     )
 

@@ -46,7 +46,8 @@ _EXAMPLE = 'event: token\ndata: {"text": "Because"}\n\nevent: done\ndata: {"mode
 async def prompt(sent: Prompt, here: Here, request: Request) -> Response | Answered:
     """Has a model answer, in its own template, loaded where it is not. Go away, and it stops writing.
 
-    While a measurement runs: 409 with the run, its progress and when it is likely over.
+    While a measurement runs: 409 with the run, its progress and when it is likely over. A prompt that does not fit
+    into the model's context is a problem (422): Ollama would answer what is left of it.
     """
     owned = ExitStack()
     question = await run_in_threadpool(owned.enter_context, asked(here, sent))

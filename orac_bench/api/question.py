@@ -14,11 +14,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from orac_bench.api.bounds import check_output, check_prompt
 from orac_bench.api.house import House
-from orac_bench.api.models import check_fits, is_loaded, turn, visit
+from orac_bench.api.models import check_fits, in_memory, turn, visit
 from orac_bench.candidates import Candidate
 from orac_bench.metrics import RELOAD_S, Asked, round_metrics
 from orac_bench.ollama.call import Call
-from orac_bench.ollama.client import FOR_EVER
+from orac_bench.ollama.client import FOR_EVER, Loaded
+from orac_bench.ollama.overflow import UNCUT, overflow
 from orac_bench.records import Chunk, Generation, Json
 from orac_bench.settings import Settings
 
@@ -99,19 +100,26 @@ class Question:
 
     candidate: Candidate
     call: Call
-    answered: Callable[[Call], Generation]
-    """What came back for a sent call; raises OllamaError, ServiceEnding."""
+    answered: Callable[[Generation], Generation]
+    """What came back where it is an answer; raises OllamaError, ServiceEnding."""
     wanted: Asked
-    cold: bool
-    """Whether the model was not in memory."""
+    loaded: Loaded | None
+    """The model as it was in memory. None where it was not."""
+    loaded_now: Callable[[], Loaded | None]
 
     def answer(self, tell: Callable[[Chunk], None] | None = None) -> Answered:
         """Sends it, and gives the whole answer. `tell` has each piece of text as it comes.
 
-        Raises OllamaError where it broke off, ServiceEnding where the service did.
+        Raises OllamaError where it broke off, ServiceEnding where the service did, and UsageError where the prompt
+        exceeds the context: what came then answers another question.
         """
-        sent = self.call.send() if tell is None else self.call.follow(tell)
-        generation = self.answered(sent)
+        came = (self.call.send() if tell is None else self.call.follow(tell)).generation()
+        cold = self.loaded is None
+        there = self.loaded or self.loaded_now()
+        told_context = None if there is None else there.context_length
+        if (error := overflow(came, self.candidate.name, told_context, self.candidate.context_length)) is not None:
+            raise error
+        generation = self.answered(came)
         values = round_metrics(generation, self.wanted)
         timings = generation.timings
         load_s = None if timings is None else timings.load_s
@@ -122,7 +130,7 @@ class Question:
             thinking=generation.thinking or None,
             elapsed_ms=round(values["e2e_s"] * 1e3, 3),
             ttft_ms=_ms(values.get("ttft_s")),
-            load_ms=_ms(load_s) if self.cold or (load_s or 0.0) > RELOAD_S else None,
+            load_ms=_ms(load_s) if cold or (load_s or 0.0) > RELOAD_S else None,
             output_tokens=None if tokens is None else int(tokens),
             tokens_per_s=values.get("decode_tokens_per_s"),
             done_reason=None if timings is None else timings.done_reason,
@@ -139,11 +147,11 @@ def asked(here: House, prompt: Prompt) -> Iterator[Question]:
     candidate = here.shelf.candidate(prompt.model)
     with visit(here):
         with turn(here, candidate) as engine, here.keeper.client() as client:
-            loaded = client.loaded()
-            cold = not is_loaded(candidate, loaded)
-            if cold:
-                check_fits(here, candidate, loaded, engine)
-        payload: dict[str, Json] = {"model": candidate.served_as, "prompt": prompt.prompt, "options": options}
+            before = client.loaded()
+            loaded = in_memory(candidate, before)
+            if loaded is None:
+                check_fits(here, candidate, before, engine)
+        payload: dict[str, Json] = {"model": candidate.served_as, "prompt": prompt.prompt, "options": options, **UNCUT}
         if engine.supervised:
             payload["keep_alive"] = FOR_EVER
         wanted = Asked(
@@ -154,7 +162,12 @@ def asked(here: House, prompt: Prompt) -> Iterator[Question]:
         )
         with here.keeper.asking(payload) as call:
             yield Question(
-                candidate=candidate, call=call, answered=here.keeper.calls.answered, wanted=wanted, cold=cold
+                candidate=candidate,
+                call=call,
+                answered=here.keeper.calls.answered,
+                wanted=wanted,
+                loaded=loaded,
+                loaded_now=lambda: in_memory(candidate, here.keeper.loaded()),
             )
 
 

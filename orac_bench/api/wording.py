@@ -17,8 +17,8 @@ _TAG = re.compile(r"int|float|str|bool|.*[-\[(].*")
 
 
 def of_a_call(text: str) -> str:
-    """`text` with the fields of a body in the place of a shell's options."""
-    return _OPTION.sub(lambda found: _field(found[1]), text)
+    """`text` with the fields of a body in the place of a shell's options, and the list of models in its command's."""
+    return _OPTION.sub(lambda found: _field(found[1]), text).replace("`orac models`", "GET /v1/models")
 
 
 def way_out(text: str | None) -> str | None:

@@ -43,6 +43,22 @@ def test_the_six_models_are_listed_and_ready(service: Service) -> None:
     assert {line["state"] for line in listed} <= {"ready", "loaded"}
 
 
+@pytest.mark.parametrize("version", ["ollama_binary", "newer_ollama_binary"])
+def test_a_prompt_longer_than_the_context_is_a_problem_though_an_old_ollama_answers_what_is_left_of_it(
+    version: str, request: pytest.FixtureRequest, tiny_models: Path, tmp_path: Path
+) -> None:
+    long = {"model": "distilgpt2", "prompt": "word " * 6000, "options": {"num_predict": 4}}
+    with running_service(tmp_path, models=tiny_models, ollama=request.getfixturevalue(version)) as started:
+        started.ready()
+        for _ in ("loaded by the prompt", "in memory"):
+            refused = started.post("/v1/prompt", long)
+            assert refused.status == 422
+            assert "does not fit into distilgpt2's context of 1024 tokens" in refused.problem["detail"]
+        last = list(started.events("POST", "/v1/prompt", {**long, "stream": True}))[-1]
+        assert (last["event"], last["data"]) == ("error", refused.problem)
+        assert prompted(started, "distilgpt2", num_predict=4)["output_tokens"] == 4
+
+
 @pytest.mark.parametrize("model", SIX)
 def test_each_model_is_loaded_prompted_and_unloaded(service: Service, model: str) -> None:
     before = loaded(service)
