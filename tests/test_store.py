@@ -260,6 +260,18 @@ def test_runs_are_listed_newest_first_with_what_is_in_them(store: Store) -> None
     assert [line.id for line in store.runs(limit=2, before="run-2")] == ["run-1"]
 
 
+def test_a_case_that_is_measured_for_a_set_time_counts_as_one_round_in_a_list(store: Store) -> None:
+    store.add_run(a_run(id="run-1"), pid=1)
+    store.begin_result("run-1", a_case(), planned=10, position=0)
+    hot = store.begin_result("run-1", a_case(suite="sustained"), planned=600, position=1)
+    seen = []
+    for index, reached_s in enumerate((150, 600)):
+        store.add_round(hot, a_round(index=index), done=reached_s)
+        (line,) = store.runs(limit=1)
+        seen.append((line.rounds, line.rounds_planned))
+    assert seen == [(0, 11), (1, 11)]
+
+
 def test_runs_that_began_together_are_on_one_page_only(store: Store) -> None:
     for number in range(4):
         store.add_run(a_run(id=f"run-{number}"), pid=1)

@@ -159,7 +159,7 @@ class Cancelled(BaseModel):
 
 
 class Progress(BaseModel):
-    """How far a run is. Rounds are those of the cases that were begun."""
+    """How far a run is. Rounds are those of the cases that were begun; a sustained case counts as one."""
 
     rounds_done: int
     rounds_planned: int

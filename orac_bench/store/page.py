@@ -19,12 +19,12 @@ from orac_bench.records import Status
 from orac_bench.store.document import Object, moment
 from orac_bench.store.events import STARTED
 from orac_bench.store.reading import run_row
-from orac_bench.store.tables import EventRow, ResultRow, RunRow
+from orac_bench.store.tables import CaseRow, EventRow, ResultRow, RunRow
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunLine:
-    """A run in one line of a list. Of a sustained result rounds are seconds."""
+    """A run in one line of a list. A case that is measured for a set time counts as one round, done when it is over."""
 
     id: str
     status: Status
@@ -70,14 +70,22 @@ _PAGE = sa.select(
     col(RunRow.note),
     _POSITION,
 ).order_by(col(RunRow.started).desc(), col(RunRow.id).desc())
-_INSIDE = sa.select(
-    col(ResultRow.run_id),
-    col(ResultRow.model_name),
-    col(ResultRow.status),
-    col(ResultRow.done),
-    col(ResultRow.planned),
-    col(ResultRow.failed),
-).order_by(col(ResultRow.position))
+_TIMED = col(CaseRow.suite) == "sustained"
+"""Of a case: `done` and `planned` of its results are seconds."""
+_INSIDE = (
+    sa.select(
+        col(ResultRow.run_id),
+        col(ResultRow.model_name),
+        col(ResultRow.status),
+        sa.case(
+            (_TIMED, sa.cast(col(ResultRow.done) >= col(ResultRow.planned), sa.Integer)), else_=col(ResultRow.done)
+        ),
+        sa.case((_TIMED, 1), else_=col(ResultRow.planned)),
+        col(ResultRow.failed),
+    )
+    .join(CaseRow, col(CaseRow.id) == col(ResultRow.case_id))
+    .order_by(col(ResultRow.position))
+)
 _STARTS = (
     sa.select(col(EventRow.run_id), col(EventRow.data))
     .where(col(EventRow.kind) == STARTED)
