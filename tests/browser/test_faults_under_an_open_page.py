@@ -109,10 +109,26 @@ def test_a_page_of_which_a_part_does_not_come_begins_anew_by_itself(page: Page, 
     page.route(f"**/{part}", lambda route: route.abort(), times=1)
     page.goto(filled.url)
     if part == "app.js":
-        expect(page.get_by_role("alert")).to_contain_text("A part of this page did not come.")
+        expect(page.get_by_role("alert")).to_contain_text("A part of this page did not come: app.js.")
     expect(page.locator("main tbody tr")).to_have_count(60)
     if part == "style.css":
         expect(page.locator("header").first).to_have_css("position", "sticky")
+
+
+@pytest.mark.usefixtures("faulty")
+def test_a_page_of_which_a_part_never_comes_begins_anew_three_times_and_says_which(page: Page, filled: Service) -> None:
+    loads: list[str] = []
+    page.on("request", lambda request: loads.append(request.url) if request.is_navigation_request() else None)
+    page.route("**/app.js", lambda route: route.abort())
+    page.goto(filled.url)
+    expect(page.get_by_role("alert")).to_contain_text("A part of this page does not come: app.js.", timeout=15_000)
+    assert len(loads) == 1 + 3
+    page.wait_for_timeout(2_500)  # longer than it waits before it begins anew
+    assert len(loads) == 1 + 3
+    # and who has mended it loads it again
+    page.unroute("**/app.js")
+    page.reload()
+    expect(page.locator("main tbody tr")).to_have_count(60)
 
 
 @pytest.mark.usefixtures("faulty")
