@@ -45,6 +45,14 @@ def test_every_orac_command_in_the_documents_can_be_typed() -> None:
     assert [(line, refusal(line)) for line in typed if refusal(line) is not None] == []
 
 
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_every_row_of_a_table_has_as_many_cells_as_its_head(name: str) -> None:
+    tables = re.findall(r"(?m)(?:^\|.*\n)+", f"{text(name)}\n")
+    sizes = [[len(re.findall(r"(?<!\\)\|", row)) for row in block.splitlines()] for block in tables]
+    assert [block[:80] for block, cells in zip(tables, sizes, strict=True) if len(set(cells)) > 1] == []
+    assert [block[:80] for block in tables if not re.search(r"\A.*\n\|[-|: ]+\|\n", block)] == []
+
+
 def test_the_help_of_orac_and_of_everything_that_can_be_typed_behind_it_has_an_example_that_can_be_typed() -> None:
     shown = {words: list(examples(command.format_help())) for words, command in helps(parser(), "orac")}
     assert [words for words, own in shown.items() if not own] == []
