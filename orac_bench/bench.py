@@ -148,9 +148,13 @@ class Bench:
         with open_store(self.settings.database_url, write=False) as store:
             return store.run(store.resolve(known)).seed
 
+    @property
+    def first(self) -> tuple[GridPoint, ...]:
+        """What is measured before everything planned: the canary, where there is one."""
+        return () if self.canary is None else ((self.canary, canary.POINT),)
+
     def work(self, planned: Sequence[GridPoint]) -> list[Work]:
         """How much everything planned is, the canary first, for the time left."""
-        first = [] if self.canary is None else [(self.canary, canary.POINT)]
         return [
             Work(
                 units=work_units(
@@ -161,7 +165,7 @@ class Bench:
                 ),
                 ends=point.is_last,
             )
-            for candidate, point in (*first, *planned)
+            for candidate, point in (*self.first, *planned)
         ]
 
     def intent(self, planned: Sequence[GridPoint], *, keyword: str, seed: int | None = None) -> Intent:

@@ -50,7 +50,7 @@ class Note(str, Enum):
 
 
 NOTE_TEXT: Mapping[Note, str] = {
-    Note.TOO_FEW: "too few rounds for a 95 % interval: measure more (`--rounds 10`; in pairs `--blocks 10`)",
+    Note.TOO_FEW: "too few rounds for a 95 % interval: measure more (`--rounds 20`; in pairs `--blocks 10`)",
     Note.NOTHING: "no round counts on one side: `orac show RUN --rounds` says why each was left out; measure again",
     Note.INCOMPLETE_BLOCK: "a block without a counted round on both sides was left out",
     Note.NOT_POSITIVE: "a value is zero or negative, and a ratio of such values means nothing: compare another metric",

@@ -140,8 +140,9 @@ class Service:
     def __init__(self, refusing: bool = False) -> None:
         self.events: list[str] = []
         self.refusing = refusing
-        self.power: Mapping[str, Mapping[str, Mapping[str, float]]] = {
-            "rail": {"VDD_IN": {"volt": 4952, "curr": 1016, "power": 5031, "avg": 5000}}
+        self.power: Mapping[str, Mapping[str, object]] = {
+            "rail": {"VDD_SOC": {"volt": 4952, "curr": 283, "power": 1401, "avg": 1400}},
+            "tot": {"volt": 4952, "curr": 1016, "power": 5031, "avg": 5000, "name": "VDD_IN"},
         }
         self.temperature: Mapping[str, Mapping[str, float | bool]] = {
             "tj": {"temp": 49.5, "online": True},
@@ -165,10 +166,25 @@ class Service:
         self.events.append("close")
 
 
+def test_what_jtop_adds_up_where_a_board_has_no_rail_of_the_module_is_no_rail() -> None:
+    service = Service()
+    service.power = {"rail": {"GPU": {"power": 900}, "CPU": {"power": 600}}, "tot": {"power": 1500, "avg": 1500}}
+    with Jtop(connecting=lambda _: service) as source:
+        values = source.read()[0].values
+    assert {name: value for name, value in values.items() if name.startswith("power_w")} == {
+        "power_w.GPU": 0.9,
+        "power_w.CPU": 0.6,
+    }
+    service.power = {}  # no sensors at all
+    with Jtop(connecting=lambda _: service) as source:
+        assert not any(name.startswith("power_w") for name in source.read()[0].values)
+
+
 def test_what_jtop_tells_is_in_base_units_and_offline_zones_are_absent() -> None:
     service = Service()
     with Jtop(connecting=lambda _: service) as source:
         assert source.read()[0].values == {
+            "power_w.VDD_SOC": 1.401,
             "power_w.VDD_IN": 5.031,
             "temperature_celsius.tj": 49.5,
             "ram_used_b": 2000000 * 1024,

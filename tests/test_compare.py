@@ -239,6 +239,18 @@ def test_samples_whose_neighbours_are_alike_have_a_wider_interval_and_are_less_s
     assert (wide.p or 0) > (plain.p or 9)
 
 
+def test_rounds_that_resemble_each_other_ask_for_as_many_as_can_be_sure_and_then_are() -> None:
+    # twelve rounds in which each resembles the one before by 0.8 tell as much as one or two
+    wave = [1.00, 1.00, 1.01, 1.02, 1.03, 1.03, 1.03, 1.02, 1.01, 1.01, 1.00, 1.00]
+    found = compare_samples(wave, [1.1 * value for value in wave])
+    assert (found.n, found.ci_low, found.notes[-2:]) == (12, None, (Note.AUTOCORRELATED, Note.TOO_FEW))
+    assert found.needed == 4  # 2 of C(32, 16) orders is the first below alpha(0.8) = 4.2e-9
+    wanted = 12 + found.needed
+    longer = (wave * 2)[:wanted]
+    enough = compare_samples(longer, [1.1 * value for value in longer])
+    assert enough.verdict is Verdict.SLOWER
+
+
 @settings(deadline=None)  # no test asserts a speed
 @given(blocks_of_rounds, some.randoms(use_true_random=False))
 def test_the_order_of_blocks_and_rounds_decides_nothing(blocks: list[Block], shuffled: random.Random) -> None:

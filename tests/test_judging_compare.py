@@ -173,7 +173,21 @@ def test_one_value_a_result_has_no_interval(store: Store) -> None:
         measured(store, run, [(case, Took(metric="sustained_ratio", values=[value]))])
     (row,) = compare(store, "base", ["cand"], Wishes()).rows
     assert (row.verdict, row.metric.key) == (Verdict.INCONCLUSIVE, "sustained_ratio")
-    assert Note.ONE_VALUE in notes(row)
+    assert (row.comparison.needed, notes(row)) == (None, {Note.NOT_INTERLEAVED, Note.ONE_VALUE})  # not "measure more"
+
+
+@pytest.mark.parametrize("sides", [("base:4a00000000000001", "cand"), ("base", "cand:4a00000000000001")])
+def test_a_variant_that_is_chosen_on_one_side_is_compared_with_itself_and_no_other(
+    store: Store, sides: tuple[str, str]
+) -> None:
+    four, six = (
+        a_case(key=key, suite="decode", options={"num_thread": threads})
+        for key, threads in (("4a00000000000001", 4), ("6a00000000000001", 6))
+    )
+    for run in ("base", "cand"):
+        measured(store, run, [(four, Took()), (six, Took())])
+    (row,) = compare(store, sides[0], [sides[1]], Wishes()).rows
+    assert (row.case.key, row.other.key, row.verdict) == (four.key, four.key, Verdict.SAME)
 
 
 def test_cases_are_paired_up_by_their_key_whatever_their_order(store: Store) -> None:
@@ -388,6 +402,8 @@ def test_a_point_beyond_the_threshold_is_not_enough_where_the_interval_reaches_b
     assert row.comparison.ci_high is not None
     assert row.comparison.ci_high > 0.95
     assert not told.failed
+    (warning,) = told.warnings
+    assert "decode_tokens_per_s:5% cannot be told: the change lies between" in warning
 
 
 def test_what_cannot_be_told_warns_and_with_strict_fails(store: Store) -> None:
@@ -407,6 +423,27 @@ def test_a_wide_interval_is_told_as_what_keeps_a_threshold_from_being_told(store
         f"tiny decode 64 → 16: decode_tokens_per_s:5% cannot be told: the change lies between {low} and {high}; "
         f"{row.comparison.needed} more rounds would probably decide"
     )
+
+
+@pytest.mark.parametrize(
+    ("candidate", "limit", "verdict", "told"),
+    [
+        (scaled(0.95), 5, Verdict.SLOWER, "decode_tokens_per_s:5% cannot be told"),  # -5 % give or take 1.5 %
+        (scaled(0.995), 1, Verdict.SAME, "decode_tokens_per_s:1% cannot be told"),  # -0.5 %, likewise
+        (scaled(0.95), 10, Verdict.SLOWER, None),
+        (scaled(1.1), 1, Verdict.FASTER, None),
+        ([52.0, 50.0, 53.0, 49.5, 51.0, 54.0], 5, Verdict.INCONCLUSIVE, "within decode_tokens_per_s:5%, but inconc"),
+    ],
+)
+def test_a_threshold_is_told_by_the_interval_and_not_by_the_verdict(
+    store: Store, candidate: list[float], limit: int, verdict: Verdict, told: str | None
+) -> None:
+    found = fails(store, Took(values=candidate), f"decode_tokens_per_s:{limit}%", strict=True)
+    assert [row.verdict for row in found.rows] == [verdict]
+    assert [warning.split(": ", 1)[1].startswith(told or "-") for warning in found.warnings] == [True] * (
+        told is not None
+    )
+    assert found.failed is (told is not None)
 
 
 def test_strict_without_a_threshold_is_refused_as_nothing_could_fail(store: Store) -> None:

@@ -165,7 +165,7 @@ def _answered(here: House, run_id: str, models: tuple[str, ...]) -> Response:
             next="Ask again.",
             code="ended",
         )
-    rows = [_row(here, result) for result in results]
+    rows = [_row(here, result) for result in results if result.facts.get("canary") is not True]
     told = {row.model for row in rows}
     rows += [_missing(here, run_id, model, run.error) for model in models if model not in told]
     rows.sort(key=lambda row: (row.latency_ms is None, row.latency_ms or 0.0))

@@ -22,6 +22,8 @@ class Checked:
 
     wish: Wish
     planned: tuple[GridPoint, ...]
+    first: tuple[GridPoint, ...]
+    """What is measured before it without having been asked for: the canary."""
 
 
 def checked(settings: Settings, wish: Wish) -> Checked:
@@ -36,4 +38,4 @@ def checked(settings: Settings, wish: Wish) -> Checked:
     named: dict[str, Json] = dict(wish)
     if "models" in wish:
         named["models"] = [*dict.fromkeys(candidate.name for candidate in bench.choice.candidates)]
-    return Checked(wish=named, planned=tuple(sorted(planned, key=bench.order)))
+    return Checked(wish=named, planned=tuple(sorted(planned, key=bench.order)), first=bench.first)

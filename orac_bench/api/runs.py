@@ -71,7 +71,7 @@ def ask(
     wish = checked(here.settings, sent)
     if dry:
         sizes_b = {known.name: known.size_b for known in find_candidates(at_a_glance(here.settings)).candidates}
-        cases = expected(wish.planned, here.store.spent(), sizes_b)
+        cases = expected((*wish.first, *wish.planned), here.store.spent(), sizes_b)
         told = [
             CaseEstimate(
                 model=case.model,

@@ -14,7 +14,7 @@ from orac_bench.errors import UsageError
 from orac_bench.judging.headlines import ELSE, HEADLINES, directed, headlines
 from orac_bench.judging.judge import START, Judged, conditions_differ, judge
 from orac_bench.judging.sides import Pair, Side, paired, pairs, side
-from orac_bench.judging.thresholds import Threshold, beyond, thresholds
+from orac_bench.judging.thresholds import Threshold, beyond, possible, thresholds
 from orac_bench.records import Json, Run
 from orac_bench.stats.holm import judged_together
 from orac_bench.store.measured import Measured
@@ -44,7 +44,7 @@ class Compared:
     """By fact: the base's value, then each candidate's."""
     rows: tuple[Judged, ...]
     warnings: tuple[str, ...]
-    """What a threshold was given for, and cannot be told."""
+    """What a threshold was given for and is untold, in a sentence each."""
 
     @property
     def failed(self) -> bool:
@@ -80,9 +80,7 @@ def compare(store: Store, base: str, candidates: Sequence[str], wishes: Wishes) 
         candidates=tuple(other.name for other in others),
         conditions_differ=_conditions(first.run, [other.run for other in others]),
         rows=tuple(judged),
-        warnings=tuple(
-            f"{_name(row)}: {limits[row.metric.key]} cannot be told: {_why_not(row)}" for row in judged if row.untold
-        ),
+        warnings=tuple(_warning(row, limits[row.metric.key]) for row in judged if row.untold),
     )
 
 
@@ -94,8 +92,17 @@ def told(row: Judged) -> str:
     return f"{_name(row)}: {row.metric.label} {percent(one.ratio)}{interval}, {row.verdict.value}{why}"
 
 
+def _warning(row: Judged, limit: Threshold) -> str:
+    """What is untold of a row, for people."""
+    one = row.comparison
+    inside = one.ci_low is not None and not possible(one, limit)
+    return (
+        f"{_name(row)}: {f'within {limit}, but inconclusive' if inside else f'{limit} cannot be told'}: {_why_not(row)}"
+    )
+
+
 def _why_not(row: Judged) -> str:
-    """Why a row is untold, for people: what forbids it, else how wide its interval is and what would help."""
+    """Why a row is untold: what forbids it, else how wide its interval is and what would help."""
     one = row.comparison
     if one.ci_low is None or Note.HOLM in one.notes:
         return "; ".join(row.notes)
@@ -170,7 +177,7 @@ def _limited(row: Judged, limit: Threshold | None, *, strict: bool) -> Judged:
         return row
     one, worse = row.comparison, beyond(row.comparison, limit)
     failed = worse and one.holds
-    untold = not failed and (worse or row.verdict is Verdict.INCONCLUSIVE)
+    untold = not failed and (possible(one, limit) or row.verdict is Verdict.INCONCLUSIVE)
     said = {Note.WITHIN_EFFECT: failed and one.verdict not in DECIDED, Note.HOLM: worse and not failed}
     notes = tuple(dict.fromkeys([*one.notes, *(note for note, so in said.items() if so)]))
     return replace(row, comparison=replace(one, notes=notes), failed_on=failed or (strict and untold), untold=untold)

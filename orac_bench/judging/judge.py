@@ -46,7 +46,10 @@ class Judged:
     """What is behind a note of the comparison, where there is more to say."""
     failed_on: bool = False
     untold: bool = False
-    """Whether a threshold was given for it, and it cannot be told whether it is exceeded."""
+    """Whether a threshold was given for it, and it is not exceeded for certain, nor kept for certain.
+
+    What has an inconclusive verdict is untold as well, also where its interval is within the threshold.
+    """
 
     @property
     def name(self) -> str:
@@ -88,6 +91,8 @@ def judge(base: Run, candidate: Run, pair: Pair, metric: str, *, across_conditio
         in_blocks = None not in smaller.blocks[metric]
     if metric == "sustained_ratio" and not forbidden:
         told = {**told, Note.ONE_VALUE: ""}
+        notes = tuple(note for note in comparison.notes if note is not Note.TOO_FEW)
+        comparison = replace(comparison, needed=None, notes=notes)  # no number of rounds gives it a second value
     comparison = replace(comparison, notes=(*comparison.notes, *(one for one in told if one not in comparison.notes)))
     either = ours or theirs
     assert either is not None

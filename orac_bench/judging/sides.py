@@ -96,9 +96,9 @@ def pairs(base: Side, candidate: Side, of_base: Sequence[Measured], of_candidate
         found = _deliberate(ours, theirs)
     else:
         if base.chosen is not None:
-            theirs = [one for one in theirs if _matches(one, ours)]
+            theirs = _belonging(theirs, ours)
         if candidate.chosen is not None:
-            ours = [one for one in ours if _matches(one, theirs)]
+            ours = _belonging(ours, theirs)
         found = _by_key(ours, theirs)
     if not any(pair.base and pair.candidate for pair in found):
         raise UsageError(
@@ -159,12 +159,16 @@ def _question(result: Measured) -> tuple[object, ...]:
     return result.case.suite, result.case.workload
 
 
-def _matches(one: Measured, chosen: Sequence[Measured]) -> bool:
-    """Whether a case of the side that was not chosen belongs to one that was: by its key, or by model and question."""
-    return any(
-        one.case.key == other.case.key or (one.case.model, _question(one)) == (other.case.model, _question(other))
-        for other in chosen
-    )
+def _belonging(there: Sequence[Measured], chosen: Sequence[Measured]) -> list[Measured]:
+    """What of a side that was not chosen belongs to the cases that were.
+
+    Those with their keys, as variants of a model have the same name and lengths; of a case whose key is not there those
+    of its model and question, so that it can be said why they are not compared.
+    """
+    keys = {one.case.key for one in there}
+    wanted = {one.case.key for one in chosen}
+    alike = {(one.case.model, _question(one)) for one in chosen if one.case.key not in keys}
+    return [one for one in there if one.case.key in wanted or (one.case.model, _question(one)) in alike]
 
 
 def _deliberate(ours: Sequence[Measured], theirs: Sequence[Measured]) -> list[Pair]:

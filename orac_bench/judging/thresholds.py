@@ -44,6 +44,15 @@ def beyond(comparison: Comparison, threshold: Threshold) -> bool:
     return comparison.ci_low > 1 + threshold.share
 
 
+def possible(comparison: Comparison, threshold: Threshold) -> bool:
+    """Whether the metric may be worse than allowed: the interval reaches beyond the threshold, or there is none."""
+    if comparison.ci_low is None or comparison.ci_high is None:
+        return True
+    if METRICS[threshold.metric].better == "higher":
+        return comparison.ci_low < 1 - threshold.share
+    return comparison.ci_high > 1 + threshold.share
+
+
 def _threshold(text: str) -> Threshold:
     name, colon, number = (part.strip() for part in text.rpartition(":"))
     if not colon:

@@ -97,7 +97,8 @@ def compare_samples(
     told += [note for note, there in ((Note.DRIFT, drift), (Note.AUTOCORRELATED, alike)) if there]
     shift = rank_sum_shift(*logs, alpha=alpha(alike), beyond=drift)
     shift = replace(shift, p=eased(shift.p, alike), interval=shift.interval if n >= FEWEST_SAMPLES else None)
-    return _judged(shift, n, better, minimum_effect_ratio, told, fewest=FEWEST_SAMPLES, drift=drift)
+    fewest = FEWEST_SAMPLES if shift.interval is not None else _fewest(alpha(alike), max(len(base), len(candidate)))
+    return _judged(shift, n, better, minimum_effect_ratio, told, fewest=fewest, drift=drift)
 
 
 def _judged(
@@ -138,6 +139,15 @@ def _needed(n: int, point: float, half: float, edge: float) -> int | None:
     if half > room * math.sqrt((MOST_NEEDED + n) / n):
         return None
     return max(math.ceil(n * (half / room) ** 2) - n, 1)
+
+
+def _fewest(alpha: float, larger: int) -> int:
+    """How many rounds the smaller side needs, so that the most extreme order is as rare as `alpha`; neighbours that are
+    alike ask for more than FEWEST_SAMPLES. `larger` are the rounds of the other side, which is never the smaller one."""
+    n = FEWEST_SAMPLES
+    while 2 / math.comb(n + max(n, larger), n) > alpha:
+        n += 1
+    return n
 
 
 def _logarithms(side: Sequence[float]) -> list[float]:

@@ -1,7 +1,9 @@
 """jetson-stats, where it is installed and its service runs. Public API only; the one file that knows jtop.
 
 jetson-stats is AGPL-3.0: an optional extra, never a dependency. Its `avg` is an exponential average with weight 1/2
-and is not used. Source: jtop's documented properties `power`, `temperature`, `memory`, `gpu`, `cpu`.
+and is not used. The module's rail (VDD_IN, POM_5V_IN) is not among `power["rail"]`: it is `power["tot"]`, which has its
+name; where a board has no such rail `tot` is a sum without a name, and is left out.
+Source: jtop's documented properties `power`, `temperature`, `memory`, `gpu`, `cpu`; of `tot` its jtop/core/power.py.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ KB = 1024
 class Board(Protocol):
     """What of jtop's object is used."""
 
-    power: Mapping[str, Mapping[str, Mapping[str, float]]]
+    power: Mapping[str, Mapping[str, object]]
     temperature: Mapping[str, Mapping[str, float | bool]]
     memory: Mapping[str, Mapping[str, float]]
     gpu: Mapping[str, Mapping[str, Mapping[str, float]]]
@@ -101,9 +103,11 @@ class Jtop:
 def values_of(board: Board) -> dict[str, float]:
     """jtop's nested tables as named values; what is offline or not there is left out."""
     values: dict[str, float] = {}
-    for name, rail in board.power.get("rail", {}).items():
-        if "power" in rail:
-            values[named("power_w", name)] = rail["power"] / 1000
+    whole = board.power.get("tot", {})
+    for name, rail in (*board.power.get("rail", {}).items(), (whole.get("name"), whole)):
+        power_mw = rail.get("power") if isinstance(rail, Mapping) else None
+        if isinstance(name, str) and isinstance(power_mw, int | float):
+            values[named("power_w", name)] = power_mw / 1000
     for name, zone in board.temperature.items():
         if zone.get("online") and "temp" in zone:
             values[named("temperature_celsius", name)] = float(zone["temp"])
