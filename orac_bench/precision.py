@@ -68,10 +68,12 @@ def sentence(result: Result) -> str | None:
     worst = max(known) if isinstance(widths, dict) and len(known) == len(widths) else None
     asked = percent(wanted if isinstance(wanted, float) else None).removeprefix("±")
     limit = span(limit_s) if isinstance(limit_s, (int, float)) else "its length"
+    near = worst is not None and isinstance(wanted, float) and worst <= wanted
+    short = f"within the {asked} asked for, but not at two looks in a row" if near else f"not the {asked} asked for"
     why = {
         "precision": f"which is within the {asked} asked for",
-        "rounds": f"not the {asked} asked for: no more rounds are allowed",
-        "time": f"not the {asked} asked for: the time limit of {limit} was reached",
+        "rounds": f"{short}: no more rounds are allowed",
+        "time": f"{short}: the time limit of {limit} was reached",
     }.get(str(fact.get("stopped")), f"and {asked} was asked for: it ended before")
     return f"known to {percent(worst)} after {result.done} rounds, {why}"
 

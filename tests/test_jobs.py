@@ -431,6 +431,17 @@ def test_a_shells_interrupted_run_is_left_to_its_person(service: Service) -> Non
     assert service.kinds("shell") == ["started", "interrupted"]
 
 
+def test_a_shells_run_whose_process_was_killed_is_cancelled_at_once(service: Service) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    with service.jobs() as jobs:
+        service.queued(jobs, "sound")
+        service.ends(Status.DONE)  # what was left when the service began is put in order by now
+        service.store.add_run(a_run(id="shell", trigger="orac"), pid=gone.pid)
+        assert jobs.cancel("shell") is Status.CANCELLED
+    assert service.kinds("shell") == ["started", "cancelled"]
+
+
 def test_an_interrupted_run_of_another_boards_service_is_left_as_it_came(service: Service) -> None:
     theirs = a_run(id="theirs", trigger="rest", status=Status.INTERRUPTED, ended=later(60))
     service.store.take_in([(theirs, ())])

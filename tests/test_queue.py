@@ -203,6 +203,13 @@ def test_a_queued_run_is_cancelled_at_once_and_a_running_one_when_its_process_en
     assert store.next_queued() is None
 
 
+def test_a_run_whose_process_is_gone_is_cancelled_at_once(store: Store) -> None:
+    store.add_run(a_run(), pid=7)
+    assert store.ask_cancel(a_run().id, is_alive=lambda pid: pid == 7) is Status.RUNNING
+    assert store.ask_cancel(a_run().id, is_alive=lambda pid: pid != 7) is Status.CANCELLED
+    assert kinds(store, a_run().id) == [(1, "started"), (2, "cancelled")]
+
+
 @pytest.mark.parametrize("status", [Status.DONE, Status.FAILED, Status.CANCELLED, Status.LOST])
 def test_what_is_over_is_not_cancelled(store: Store, status: Status) -> None:
     store.add_run(a_run(), pid=1)

@@ -33,6 +33,12 @@ def test_exactly_as_precise_as_was_asked_is_enough() -> None:
     assert why(quarters, rule=Rule(precision_ratio=0.2499)) is None
 
 
+def test_where_only_one_look_is_allowed_it_decides() -> None:
+    rule = Rule(precision_ratio=0.011, floor=12, ceiling=12)
+    assert [why(NARROW[:n], rule=rule) for n in (11, 12)] == [None, Stop.PRECISE]
+    assert why(WIDE[:12], rule=rule) is Stop.CEILING
+
+
 def test_between_two_looks_nothing_is_looked_at() -> None:
     rule = Rule(precision_ratio=0.01)
     calmer = [1.2, 0.8, 1.2, 0.8, *[1.0] * 11]

@@ -354,15 +354,17 @@ def test_runs_of_dead_processes_become_interrupted_and_keep_their_rounds(store: 
     assert store.check() == ()
 
 
-def test_the_end_of_a_dead_run_is_its_last_sign_of_life(path: Path) -> None:
+def test_a_dead_run_and_its_open_case_ended_with_the_last_round_that_was_kept(path: Path) -> None:
     now = [later(0)]
     with open_store(url(path), write=True, clock=lambda: now[0]) as store:
         store.add_run(a_run(), pid=20)
+        handle = store.begin_result(a_run().id, a_case(), planned=9, position=0)
         now[0] = later(30)
-        store.heartbeat(a_run().id)
+        store.add_round(handle, a_round())
         now[0] = later(9000)
         store.mark_interrupted(lambda _: False)
-        assert store.run(a_run().id).ended == later(30)
+        (result,) = store.results(a_run().id, rounds=False)
+        assert (store.run(a_run().id).ended, result.ended) == (later(30), later(30))
 
 
 def test_a_killed_process_loses_no_round_that_it_had_finished(path: Path) -> None:
@@ -448,6 +450,14 @@ def test_check_finds_rows_that_contradict_each_other(store: Store, path: Path) -
         f"Run {a_run().id} has another number of counted rounds in case {a_case().key} than it says.",
         f"Run {a_run().id} is running, but by no process.",
     )
+
+
+def test_a_sustained_run_of_which_no_request_counts_is_sound(store: Store) -> None:
+    store.add_run(a_run(), pid=1)
+    handle = store.begin_result(a_run().id, a_case(suite="sustained"), planned=600, position=0)
+    store.add_round(handle, a_round(flags=[Flag.SWAPPED]), done=600)
+    store.close_result(handle, status=Status.DONE)
+    assert store.check() == ()
 
 
 def test_check_finds_summaries_of_another_case_which_the_rollup_puts_right(store: Store, path: Path) -> None:

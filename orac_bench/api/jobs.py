@@ -148,9 +148,10 @@ class Jobs:
     def cancel(self, run_id: str) -> Status:
         """The status of a run that shall end: cancelled, or running until its process has ended.
 
-        A shell's measurement is told so by one SIGINT, as if its person had typed Ctrl-C. Raises RunOver, UnknownRun.
+        A shell's measurement is told so by one SIGINT, as if its person had typed Ctrl-C; one whose process is gone
+        has ended. Raises RunOver, UnknownRun.
         """
-        status = self._store.ask_cancel(run_id)
+        status = self._store.ask_cancel(run_id, is_alive=lambda pid: run_id == self._present or is_alive(pid))
         with self._starting:
             if run_id == self._present:
                 if self._child is not None:

@@ -142,8 +142,10 @@ def _needed(n: int, point: float, half: float, edge: float) -> int | None:
 
 
 def _fewest(alpha: float, larger: int) -> int:
-    """How many rounds the smaller side needs, so that the most extreme order is as rare as `alpha`; neighbours that are
-    alike ask for more than FEWEST_SAMPLES. `larger` are the rounds of the other side, which is never the smaller one."""
+    """How many rounds a side needs beside one of `larger`, so that the most extreme order is as rare as `alpha`.
+
+    Neighbours that are alike ask for more than FEWEST_SAMPLES.
+    """
     n = FEWEST_SAMPLES
     while 2 / math.comb(n + max(n, larger), n) > alpha:
         n += 1

@@ -80,10 +80,13 @@ def half_width_ratio(summary: Summary) -> float | None:
 
 
 def _precise(headlines: Sequence[Sequence[float]], rule: Rule, precision_ratio: float) -> bool:
-    """Whether every headline was narrow enough at the last look and at the one before it."""
-    known = min(map(len, headlines), default=0)
-    last = [look for look in looks(rule) if look <= known][-2:]
-    if len(last) < 2:
+    """Whether every headline was narrow enough at the last look and at the one before it.
+
+    Where floor and ceiling are equal there is one look, and whoever looks once does not choose.
+    """
+    known, all_looks = min(map(len, headlines), default=0), looks(rule)
+    last = [look for look in all_looks if look <= known][-2:]
+    if len(last) < min(2, len(all_looks)):
         return False
     widths = [half_width_ratio(summarise(values[:look])) for values in headlines for look in last]
     return all(width is not None and width <= precision_ratio for width in widths)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import cast
 
@@ -81,8 +81,8 @@ def claim(session: Session, row: RunRow, run: Run, *, pid: int, cases: int | Non
     tell_started(session, row, now, resumed=False, cases=cases)
 
 
-def ask_cancel(session: Session, row: RunRow, now: datetime) -> Status:
-    """The run's status, now that it shall end: cancelled, or running until its process has ended.
+def ask_cancel(session: Session, row: RunRow, is_alive: Callable[[int], bool], now: datetime) -> Status:
+    """The run's status, now that it shall end: cancelled, or running until its process has ended, if it lives.
 
     Raises RunOver where it has ended for good.
     """
@@ -90,6 +90,8 @@ def ask_cancel(session: Session, row: RunRow, now: datetime) -> Status:
         writing.end_run(session, row, status=Status.CANCELLED, ended=row.ended or now, now=now)
     elif row.status is Status.RUNNING:
         row.cancelled = True
+        if row.pid is not None and not is_alive(row.pid):
+            writing.end_run(session, row, status=Status.CANCELLED, ended=row.heartbeat or row.started, now=now)
     else:
         raise RunOver(f"Run {row.uid} is {row.status.value} already, so there is nothing to cancel.")
     return row.status

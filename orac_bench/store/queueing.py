@@ -5,7 +5,7 @@ What must never live here: SQL (`queue.py`, `events.py`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from orac_bench.records import Event, Json, Run, Status
 from orac_bench.store import events, queue, reading
@@ -57,13 +57,14 @@ class Queueing(Transactions):
             session.flush()
             return run_record(row, session.get(ConditionsRow, row.conditions_id) if row.conditions_id else None)
 
-    def ask_cancel(self, run_id: str) -> Status:
+    def ask_cancel(self, run_id: str, *, is_alive: Callable[[int], bool] = lambda _pid: True) -> Status:
         """What became of the wish to end a run: cancelled at once, or still running until its process has ended.
 
-        However that ends, the run is then cancelled. Raises RunOver where it has ended for good, and UnknownRun.
+        However that ends, the run is then cancelled. One whose process `is_alive` denies is cancelled at once. Raises
+        RunOver where it has ended for good, and UnknownRun.
         """
         with self._writing() as session:
-            return queue.ask_cancel(session, reading.run_row(session, run_id), self._clock())
+            return queue.ask_cancel(session, reading.run_row(session, run_id), is_alive, self._clock())
 
     def count_attempt(self, run_id: str) -> int:
         """How often its process was started since a case was last done, with the start that is counted now.

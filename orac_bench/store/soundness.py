@@ -22,7 +22,8 @@ _CONTRADICTIONS = (
     (
         "SELECT run.uid, bench_case.key FROM result JOIN run ON run.id = result.run_id "
         "JOIN bench_case ON bench_case.id = result.case_id "
-        "WHERE result.status <> 'running' AND result.done > 0 "
+        "WHERE result.status <> 'running' "
+        'AND EXISTS (SELECT 1 FROM "round" WHERE "round".result_id = result.id AND counted) '
         "AND NOT EXISTS (SELECT 1 FROM result_metric WHERE result_metric.result_id = result.id)",
         "Run {} has no summary of its case {}.",
     ),

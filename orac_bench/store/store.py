@@ -115,14 +115,10 @@ class Store(Runs, Queueing, Past):
             else:
                 writing.end_run(session, row, status=status, ended=ended, now=self._clock(), error=error)
 
-    def heartbeat(self, run_id: str) -> None:
-        """Notes that the run's process is alive now. Raises UnknownRun."""
-        with self._writing() as session:
-            reading.run_row(session, run_id).heartbeat = self._clock()
-
     def mark_interrupted(self, is_alive: Callable[[int], bool]) -> tuple[str, ...]:
         """Ids of runs that were said to be running and whose process `is_alive` denies; they are interrupted now.
 
+        They ended with their last sign of life: the last round that was kept, else when a process began with them.
         Their results are closed with the rounds that they have. Who holds the lock of this machine knows that every
         process but its own is gone, whatever else has got its number since.
         """
@@ -170,8 +166,10 @@ class Store(Runs, Queueing, Past):
         was deleted meanwhile, ValueError for a metric that has no column or is NaN.
         """
         with self._writing() as session:
+            now = self._clock()
             row = writing.add_round(session, result_id, measured, done=done)
-            events.tell_round(session, row, measured, self._clock(), metrics=headlines)
+            writing.note_alive(session, row, now)
+            events.tell_round(session, row, measured, now, metrics=headlines)
 
     def add_readings(self, run_id: str, samples: Sequence[Sample], *, origin_ns: int) -> int:
         """Keeps a batch of telemetry in one transaction; how many rows it became: one a tick.

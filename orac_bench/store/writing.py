@@ -160,6 +160,13 @@ def add_round(session: Session, result_id: int, record: Round, *, done: int | No
     return result
 
 
+def note_alive(session: Session, result: ResultRow, now: datetime) -> None:
+    """Notes that the process that measures the result's run lives now."""
+    run = session.get(RunRow, result.run_id)
+    if run is not None:
+        run.heartbeat = now
+
+
 def close_result(
     session: Session,
     row: ResultRow,
@@ -204,7 +211,7 @@ def end_run(
     row.error = error
     running = sa.select(ResultRow).where(col(ResultRow.run_id) == row.id, col(ResultRow.status) == Status.RUNNING)
     for result in session.scalars(running).all():
-        close_result(session, result, status=Status.INTERRUPTED, now=now)
+        close_result(session, result, status=Status.INTERRUPTED, now=ended or now)
     tell_status(session, row, now)
 
 
