@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from orac_bench.errors import NoModels, UnknownModel
+from orac_bench.errors import BadModel, NoModels, OllamaRefused, UnknownModel
 from orac_bench.models.folder import Model, discover, find
 from orac_bench.models.memory import memory_needed_b
 from orac_bench.ollama.client import Client, Listed
@@ -84,13 +84,20 @@ def find_candidates(settings: Settings, wanted: Sequence[str] = ()) -> Choice:
         keep = {_meant(name, own, models, f"the Ollama at {settings.ollama_url}") for name in wanted}
         chosen = [entry for entry in listed if not keep or _asked(plain_name(entry.name)) in keep]
         candidates = [file for file in files if not keep or file.name in keep]
-        shown = [_of_server(client, entry) for entry in chosen]
-        candidates += [candidate for candidate in shown if candidate is not None]
+        unfit: list[str] = []
+        for entry in chosen:
+            try:
+                candidates.append(_of_server(client, entry))
+            except BadModel as error:
+                if keep:
+                    raise
+                unfit.append(error.what)
         if not candidates:
             raise NoModels(
-                f"The Ollama at {settings.ollama_url} has no model that writes text.", next="ollama pull qwen3:0.6b"
+                " ".join([f"The Ollama at {settings.ollama_url} has no model that can be measured.", *unfit]),
+                next="ollama pull qwen3:0.6b",
             )
-        return Choice(candidates=tuple(candidates), refused=refused)
+        return Choice(candidates=tuple(candidates), refused=(*refused, *unfit))
 
 
 def plain_name(listed: str) -> str:
@@ -182,16 +189,21 @@ def of_file(model: Model) -> Candidate:
     )
 
 
-def _of_server(client: Client, entry: Listed) -> Candidate | None:
-    """A model of an external Ollama; None where it cannot write text (an embedding model)."""
-    shown = client.show(entry.name)
+def _of_server(client: Client, entry: Listed) -> Candidate:
+    """A model of an external Ollama. Raises BadModel where it cannot write text, or where Ollama cannot show it."""
+    name = plain_name(entry.name)
+    try:
+        shown = client.show(entry.name)
+    except OllamaRefused as error:
+        raise BadModel(f"{name} cannot be used: {error.what}", next=f"ollama rm {name}, or put its file back") from None
     abilities = shown.get("capabilities")
     if isinstance(abilities, list) and abilities and "completion" not in abilities:
-        return None
+        can = ", ".join(map(str, abilities))
+        raise BadModel(f"{name} cannot be used: it writes no text ({can}).", next="Name a model that does: orac models")
     info = shown.get("model_info")
     context = info.get(f"{entry.architecture}.context_length") if isinstance(info, dict) else None
     return Candidate(
-        name=plain_name(entry.name),
+        name=name,
         aliases=(),
         served_as=entry.name,
         context_length=context if isinstance(context, int) else DEFAULT_CONTEXT,

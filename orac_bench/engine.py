@@ -44,8 +44,8 @@ class Engine:
         self._announcement = announcement
         self._server: Server | None = None
         self._began_with: str | None = None
-        self.runner: Mapping[str, Json] = {}
-        """The options with which the present model's runner was loaded, as far as they were asked for."""
+        self.runner: Mapping[str, Json] | None = None
+        """The options with which the present model's runner was loaded. None where it may be somebody else's."""
         self._start()
 
     @property
@@ -111,10 +111,18 @@ class Engine:
             )
 
     def only(self, name: str, runner: Mapping[str, Json] | None = None) -> Loaded | None:
-        """The model's entry where it is loaded with those options of its runner and nothing else is, else None."""
+        """The model's entry where it is loaded with those options of its runner and nothing else is, else None.
+
+        Where somebody else may have loaded it, with options that nothing tells of, it is asked for with these:
+        Ollama loads it again where they differ.
+        """
         loaded = self.client.loaded()
-        alone = len(loaded) == 1 and same_model(loaded[0].name, name)
-        return loaded[0] if alone and self.runner == (runner or {}) else None
+        if len(loaded) != 1 or not same_model(loaded[0].name, name):
+            return None
+        if self.runner is None:
+            self.runner = dict(runner or {})
+            return self.client.load(name, self.runner)
+        return loaded[0] if self.runner == (runner or {}) else None
 
     def load(self, name: str, runner: Mapping[str, Json] | None = None) -> Loaded:
         """Loads the model with those options of its runner, and nothing else. Its entry."""
@@ -178,7 +186,7 @@ class Engine:
             self._wait_for_service()
         self.version = self.client.version()
         self._began_with = self._began_with or self.version
-        self.runner = {}
+        self.runner = None if url == settings.ollama_url else {}
 
 
 def engine_store(settings: Settings) -> Path:

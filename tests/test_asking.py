@@ -7,7 +7,7 @@ from orac_bench.intent import Intent
 from orac_bench.records import RoundStatus, Status
 from orac_bench.store.store import open_store
 from orac_bench.suites.grid import SUITES, Wishes, points
-from tests.fakes.fake_ollama import FakeOllama, answer, error_reply, final, json_reply, stream
+from tests.fakes.fake_ollama import LOAD, FakeOllama, answer, error_reply, final, json_reply, stream
 from tests.sessions import a_point, a_session, measure, settings_for
 
 GENERATE = "POST /api/generate"
@@ -28,6 +28,7 @@ def playing(*replies, loaded=1024, made_for=1024):
             "GET /api/version": [json_reply({"version": "0.11.4"})],
             "GET /api/tags": [json_reply({"models": [listed]})],
             "GET /api/ps": [json_reply({"models": [entry]})],
+            LOAD: [json_reply({"done": True})],
             "POST /api/show": [json_reply({"model_info": {"gpt2.context_length": made_for}})],
             GENERATE: list(replies),
         }

@@ -7,7 +7,7 @@ import pytest
 from orac_bench.candidates import find_candidates, plain_name
 from orac_bench.errors import BadModel, NoModels, UnknownModel
 from orac_bench.settings import read_settings
-from tests.fakes.fake_ollama import FakeOllama, json_reply
+from tests.fakes.fake_ollama import FakeOllama, error_reply, json_reply
 from tests.make_gguf import write_tiny
 
 
@@ -92,10 +92,39 @@ def test_only_the_wanted_models_of_a_server_are_asked_about(tmp_path):
     assert [c.name for c in found] == ["a"]
 
 
-def test_an_embedding_model_cannot_be_measured(tmp_path):
-    with a_server("embed:latest", show={"capabilities": ["embedding"]}) as fake:
-        with pytest.raises(NoModels, match="has no model that writes text"):
-            find_candidates(from_server(fake.url, tmp_path))
+def shows(*replies):
+    """What /api/show answers, one model after the other in the order of the server's list."""
+    return {"POST /api/show": list(replies)}
+
+
+WRITES = json_reply({"capabilities": ["completion"], "model_info": {"llama.context_length": 2048}})
+EMBEDS = json_reply({"capabilities": ["embedding"]})
+GONE = error_reply(404, "model 'b' not found")  # its blob is a link to a file that was removed
+
+
+@pytest.mark.parametrize(
+    ("unfit", "why"),
+    [
+        (EMBEDS, "b cannot be used: it writes no text (embedding)."),
+        (GONE, "b cannot be used: Ollama answered 404 to /api/show: model 'b' not found"),
+    ],
+)
+def test_a_model_of_a_server_that_cannot_be_measured_is_named_with_the_reason_and_the_others_are_measured(
+    tmp_path, unfit, why
+):
+    with a_server("a:latest", "b:latest", "c:latest") as fake:
+        settings = from_server(fake.url, tmp_path)
+        fake.play(shows(WRITES, unfit, WRITES))
+        found = find_candidates(settings)
+        fake.play(shows(unfit))
+        with pytest.raises(BadModel) as asked:
+            find_candidates(settings, ["b"])
+        fake.play(shows(unfit))
+        with pytest.raises(NoModels) as none:
+            find_candidates(settings)
+    assert ([c.name for c in found.candidates], found.refused) == (["a", "c"], (why,))
+    assert asked.value.what == why
+    assert "has no model that can be measured. a cannot be used" in none.value.what
 
 
 def test_a_name_that_the_server_does_not_have_is_answered_with_the_near_ones(tmp_path):

@@ -19,7 +19,17 @@ from orac_bench.records import Status
 from orac_bench.selfcheck.known_server import Biases, known_server
 from orac_bench.store.store import open_store
 from tests.builders import a_case, a_round, a_run, later
-from tests.fakes.fake_ollama import End, FakeOllama, Reply, error_reply, html_reply, json_reply, stream, text_reply
+from tests.fakes.fake_ollama import (
+    LOAD,
+    End,
+    FakeOllama,
+    Reply,
+    error_reply,
+    html_reply,
+    json_reply,
+    stream,
+    text_reply,
+)
 
 Cli = Callable[..., "Said"]
 
@@ -209,6 +219,7 @@ def playing(generate: Reply) -> FakeOllama:
         "GET /api/tags": [json_reply({"models": [model]})],
         "POST /api/show": [json_reply(info)],
         "GET /api/ps": [loaded],
+        LOAD: [json_reply({"done": True})],
         "POST /api/generate": [generate],
     }
     return FakeOllama(routes)

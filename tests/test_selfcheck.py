@@ -10,7 +10,7 @@ from orac_bench.errors import OllamaError
 from orac_bench.selfcheck.overhead import Overhead, check_overhead
 from orac_bench.selfcheck.truth import ALLOWED, Finding, check_truth, findings
 from tests.builders import a_round
-from tests.fakes.fake_ollama import End, FakeOllama, answer, final, json_reply, repeated_without_end, stream
+from tests.fakes.fake_ollama import LOAD, End, FakeOllama, answer, final, json_reply, repeated_without_end, stream
 from tests.sessions import settings_for
 
 
@@ -75,6 +75,7 @@ def an_ollama(*replies):
             "GET /api/version": [json_reply({"version": "0.11.4"})],
             "GET /api/tags": [json_reply({"models": [listed]})],
             "GET /api/ps": [json_reply({"models": [{"name": "m:latest", "size": 100, "size_vram": 50}]})],
+            LOAD: [json_reply({"done": True})],
             "POST /api/show": [json_reply({"model_info": {"llama.context_length": 2048}})],
             "POST /api/generate": [good] * 6 + list(replies or [good]),  # 1 + 3, and two warm-ups
         }

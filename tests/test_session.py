@@ -21,7 +21,7 @@ from orac_bench.selfcheck.known_server import Biases, known_server
 from orac_bench.store.store import open_store
 from orac_bench.store.transactions import utc_now
 from orac_bench.suites.grid import OPTIONS, SUITES, Wishes, points, round_seed
-from tests.fakes.fake_ollama import FakeOllama, answer, error_reply, final, html_reply, json_reply, stream
+from tests.fakes.fake_ollama import LOAD, FakeOllama, answer, error_reply, final, html_reply, json_reply, stream
 from tests.sessions import Events, a_point, a_session, measure, one_round, settings_for
 
 QUICK = {"ttft_s": 0.004, "token_s": 0.001}
@@ -36,6 +36,7 @@ def playing(*replies, version="0.11.4"):
             "GET /api/version": [json_reply({"version": version})],
             "GET /api/tags": [json_reply({"models": [listed]})],
             "GET /api/ps": [json_reply({"models": [{"name": "m:latest", "size": 100, "size_vram": 50}]})],
+            LOAD: [json_reply({"done": True})],
             "POST /api/show": [json_reply({"model_info": {"llama.context_length": 2048}})],
             GENERATE: list(replies),
         }
@@ -415,6 +416,25 @@ def test_only_an_interrupted_run_can_be_resumed(tmp_path):
         with pytest.raises(UnknownRun):
             with a_session(settings, intent=Intent(trigger="test", resume="20200101-000000-0000")):
                 pass
+
+
+def test_what_somebody_else_had_loaded_is_asked_for_anew_before_anything_of_it_is_noted(tmp_path):
+    # given a server in which an app has the model with a long context, half of it on the GPU; Ollama loads it again for
+    # a request without that option
+    theirs, ours = (
+        json_reply({"models": [{"name": "m:latest", "size": 100, "size_vram": vram, "context_length": context}]})
+        for vram, context in ((50, 16384), (100, 4096))
+    )
+    with playing(good()) as fake:
+        fake.play({"GET /api/ps": [theirs, theirs, ours]})  # what is restored, what is there, what came of the load
+        settings = settings_for(fake.url, tmp_path)
+        with a_session(settings) as (session, candidate):
+            with session.measuring(candidate, a_point(rounds=1, warmup=0)) as measurement:
+                measure(measurement)
+            session.end(interrupted=False)
+        assert [sorted(load) for load in fake.asked(LOAD)] == [["keep_alive", "model", "stream"]]
+    result = rounds_of(settings)
+    assert (result.offload_ratio, result.facts["context_length"]) == (1.0, 4096)
 
 
 def test_an_external_ollama_is_left_as_it_was_found(tmp_path):

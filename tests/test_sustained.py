@@ -20,7 +20,7 @@ from orac_bench.suites.grid import SUITES, Wishes, case, points
 from orac_bench.sustained import Minutes
 from orac_bench.telemetry.source import Sample
 from tests.builders import a_round
-from tests.fakes.fake_ollama import FakeOllama, Reply, answer, final, json_reply, stream
+from tests.fakes.fake_ollama import LOAD, FakeOllama, Reply, answer, final, json_reply, stream
 from tests.sessions import a_session, measure, settings_for
 
 S = 10**9
@@ -186,6 +186,7 @@ def half_a_second_of(folder: Path, *replies: Reply) -> Result:
         "GET /api/version": [json_reply({"version": "0.11.4"})],
         "GET /api/tags": [json_reply({"models": [listed]})],
         "GET /api/ps": [json_reply({"models": [{"name": "m:latest", "size": 100, "size_vram": 50}]})],
+        LOAD: [json_reply({"done": True})],
         "POST /api/show": [json_reply({"model_info": {"llama.context_length": 2048}})],
         "POST /api/generate": [quick] * 4 + [*replies],
     }

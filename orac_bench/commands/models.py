@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 
 from orac_bench.candidates import Candidate, find_candidates, models_folder
 from orac_bench.models.folder import Model, discover
@@ -22,7 +23,9 @@ def models(settings: Settings, arguments: argparse.Namespace) -> int:
         available = available_b()
         rows = [_of_file(model, available) for model in discover(models_folder(settings))]
     else:
-        rows = [_of_server(candidate) for candidate in find_candidates(settings).candidates]
+        choice = find_candidates(settings)
+        rows = [_of_server(candidate) for candidate in choice.candidates]
+        sys.stderr.writelines(f"left out: {line}\n" for line in choice.refused)
     if arguments.json:
         print(json.dumps({"models": rows}))
         return 0

@@ -4,7 +4,8 @@
         ...                     # talk to fake.url
     assert [request.path for request in fake.requests] == ["/api/generate"]
 
-Each route has its replies in order; the last one is repeated. A route that is not scripted is Ollama's own 404.
+Each route has its replies in order; the last one is repeated. A route that is not scripted is Ollama's own 404. With a
+script for LOAD, loads and unloads are answered by that, and are no requests of POST /api/generate.
 Recorded answers of real servers come from `recording.py`.
 """
 
@@ -21,6 +22,10 @@ from types import TracebackType
 from typing import Any
 
 Record = Mapping[str, Any]
+
+GENERATE = "POST /api/generate"
+LOAD = "LOAD"
+"""The route of a generate without a prompt, where it has a script of its own."""
 
 NDJSON = "application/x-ndjson"
 JSON = "application/json; charset=utf-8"
@@ -97,7 +102,7 @@ class FakeOllama:
 
     def asked(self, route: str) -> list[Any]:
         """The JSON bodies that came to `route` ("POST /api/generate"), in order."""
-        return [request.json for request in self.requests if f"{request.method} {request.path}" == route]
+        return [request.json for request in self.requests if self._route(request) == route]
 
     def play(self, routes: Mapping[str, Sequence[Reply]]) -> None:
         """Gives these routes new replies, from the first on, and forgets what was asked so far."""
@@ -109,10 +114,15 @@ class FakeOllama:
         """The next reply of the route, noting the request."""
         with self._lock:
             self.requests.append(request)
-            script = self._scripts.get(f"{request.method} {request.path}")
+            script = self._scripts.get(self._route(request))
             if not script:
                 return text_reply("404 page not found", status=404)
             return script.pop(0) if len(script) > 1 else script[0]
+
+    def _route(self, request: Request) -> str:
+        """What its script is kept under. A generate without a prompt loads or unloads: LOAD, if that has a script."""
+        route = f"{request.method} {request.path}"
+        return LOAD if LOAD in self._scripts and route == GENERATE and "prompt" not in request.json else route
 
     def waited(self, seconds: float | None) -> bool:
         """Waits `seconds` (None: for ever). False where the fake was closed meanwhile."""
