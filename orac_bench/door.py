@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -19,12 +19,13 @@ from orac_bench.errors import OracError
 from orac_bench.interleaving import split
 from orac_bench.interruption import interruptible
 from orac_bench.listener import Everybody
+from orac_bench.options import asked_before
 from orac_bench.outcome import outcome
 from orac_bench.progress import Progress
-from orac_bench.records import Json
+from orac_bench.records import Json, Status
 from orac_bench.report import reporting
 from orac_bench.session import Session, open_session
-from orac_bench.settings import read_settings
+from orac_bench.settings import Settings, read_settings
 from orac_bench.stats.plan import Turn, warmups
 from orac_bench.store.store import open_store
 from orac_bench.suites.grid import Point, Suite
@@ -52,6 +53,8 @@ class Door:
         self._turn_before: Turn | None = None
         """The last one that was measured by this process."""
         self._canary_failed = False
+        self._unfinished = False
+        """Whether all that was planned is measured, and a case of the run is not over."""
         self._bench: Bench | None = None
         self._session: Session | None = None
 
@@ -60,11 +63,23 @@ class Door:
         """What is asked for, read from options and environment at its first use. Raises pytest's UsageError."""
         if self._bench is None:
             try:
-                self._bench = Bench.asked(read_settings(), vars(self.config.option))
+                settings = read_settings()
+                self._bench = Bench.asked(settings, self._options(settings))
             except OracError as error:
                 self.error = error
                 raise pytest.UsageError(str(error)) from error
         return self._bench
+
+    def _options(self, settings: Settings) -> Mapping[str, object]:
+        """What was typed; of a run that goes on what it was asked for then. Its -k holds unless one is typed now."""
+        typed = self.config.option
+        if typed.orac_resume is None:
+            return vars(typed)
+        with open_store(settings.database_url, write=False) as store:
+            run = store.run(store.resolve(typed.orac_resume))
+        wishes, keyword = asked_before(run.arguments)
+        typed.keyword = typed.keyword or keyword
+        return {**vars(typed), **wishes}
 
     def comes_again(self, model: str) -> bool:
         """Whether a case after the present one is of that model."""
@@ -131,7 +146,7 @@ class Door:
     def _end(self, session: Session) -> None:
         """Closes the run. Where the store fails by then, that is a sentence and no fault of the program."""
         try:
-            session.end(interrupted=False)
+            self._unfinished = session.end(interrupted=False) is Status.INTERRUPTED
         except OracError as error:
             raise pytest.fail.Exception(str(error), pytrace=False) from None
 
@@ -212,7 +227,7 @@ class Door:
         return None
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        if self._canary_failed and session.exitstatus == pytest.ExitCode.OK:
+        if (self._canary_failed or self._unfinished) and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:

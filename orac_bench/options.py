@@ -6,7 +6,7 @@ What must never live here: what a wish comes to, which is `Bench.asked`.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from orac_bench.arguments import at_least, length_of_time, precision
@@ -139,10 +139,27 @@ def add_to_pytest(add: Callable[..., object]) -> None:
     add("--orac-trigger", default="pytest", metavar="DOOR", help="set by ORAC itself: which door started the run")
 
 
+def asked_before(arguments: Sequence[str]) -> tuple[dict[str, object], str]:
+    """What the stored `arguments` of a run wished, by the names that pytest has for it, and its -k.
+
+    Empty where it had none of them.
+    """
+    parser = argparse.ArgumentParser(allow_abbrev=False, add_help=False)
+    add_to_pytest(parser.add_argument)
+    parser.add_argument("-k", dest="keyword", default="")
+    found, _ = parser.parse_known_args([*arguments])
+    wishes = {key: getattr(found, key) for key in ("orac_model", *_wishes())} if arguments else {}
+    return wishes, found.keyword
+
+
 def wished(arguments: argparse.Namespace) -> dict[str, object]:
     """What a person wished of `orac bench`, by the names that pytest has for it."""
-    named = {f"orac_{option.key}": getattr(arguments, option.key) for option in OPTIONS if option.wished}
-    return {"orac_model": arguments.models, **named}
+    return {"orac_model": arguments.models, **{key: getattr(arguments, option) for key, option in _wishes().items()}}
+
+
+def _wishes() -> dict[str, str]:
+    """The options that say what to measure: their names in pytest, and in the shell."""
+    return {f"orac_{option.key}": option.key for option in OPTIONS if option.wished}
 
 
 def _how(option: Option) -> dict[str, object]:

@@ -156,12 +156,21 @@ class Session:
     def end(self, *, interrupted: bool) -> Status:
         """Closes the run: interrupted where cases are missing, failed where one failed, else done. The status.
 
-        A case is missing, too, that lacks some of its blocks, and one whose rounds the store did not take.
+        A case is missing, too, that lacks some of its blocks, one whose rounds the store did not take, and one that was
+        interrupted before and not asked for again.
         """
-        missing = self.cases.opened
-        for opened in missing:
+        begun = self.cases.opened
+        for opened in begun:
             self._close(opened, Status.INTERRUPTED, None, told=False)
         results = self.store.results(self.run.id, rounds=False)
+        missing = [result.case for result in results if result.status is Status.INTERRUPTED]
+        for case in missing:
+            if not interrupted and all(case.key != opened.case.key for opened in begun):
+                self.listener.note(
+                    f"{case.name} {case.suite} {case.workload.label} of run {self.run.id} is not over, and nothing "
+                    "more of it was asked for: it was left out, or its file or text is another one now. "
+                    "What was measured of it is kept."
+                )
         failed = self._unmeasured or any(result.status is Status.FAILED for result in results)
         status = Status.INTERRUPTED if interrupted or missing else Status.FAILED if failed else Status.DONE
         self.store.update_run(self.run.id, status=status, ended=utc_now())

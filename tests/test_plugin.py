@@ -211,6 +211,36 @@ def test_an_interrupted_pair_keeps_its_order_when_it_goes_on(bench):
     assert [side for _, side in placed] == [turn.side.value for turn in turns(run.seed)]
 
 
+def test_a_run_goes_on_with_what_it_was_asked_for_whatever_is_typed_beside_it(bench):
+    asked = ("--orac-rounds=2", "--orac-warmup=0", "--orac-output-tokens=4", "-k", "known")
+    with known_server(ttft_s=0.005, token_s=0.002) as server:
+        stopped = bench(server.url, *asked, "-p", "tests.fakes.stops_after_five_items")
+        done = bench(server.url, "--orac-resume=latest", "--orac-rounds=5")
+
+    assert (stopped.returncode, done.returncode) == (2, 0), done.stdout + done.stderr
+    assert "1 passed, 5 skipped" in done.stdout
+    with open_store(bench.database, write=False) as store:
+        run = store.run(store.resolve("latest"))
+        results = store.results(run.id, rounds=True)
+    assert (run.status, run.arguments[-2:]) == (Status.DONE, ("-k", "known"))
+    assert [(result.done, len(result.rounds), result.case.workload.output_tokens) for result in results] == [
+        (2, 2, 4)
+    ] * 6
+
+
+def test_a_run_that_goes_on_without_all_of_its_cases_is_not_over_and_says_so(bench):
+    with known_server(ttft_s=0.005, token_s=0.002) as server:
+        asked = (server.url, *PAIR, "--orac-blocks=6")
+        bench(*asked, "-p", "tests.fakes.stops_after_five_items")
+        done = bench(server.url, "--orac-resume=latest", "-k", "block1 or block2")  # which are there
+
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "num_thread=2 first_token 64 → 4 of run" in done.stderr
+    assert "is not over, and nothing more of it was asked for" in done.stderr
+    with open_store(bench.database, write=False) as store:
+        assert store.run(store.resolve("latest")).status is Status.INTERRUPTED
+
+
 def test_precision_goes_on_after_the_rounds_and_says_how_well_it_is_known(bench):
     with known_server(ttft_s=0.005, token_s=0.002) as server:
         done = bench(server.url, *SMALL, "--orac-precision=50%", "--orac-time-limit=60s")

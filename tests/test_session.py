@@ -372,6 +372,26 @@ def test_an_interrupted_run_goes_on_at_its_first_unfinished_case(tmp_path):
         assert [event.data["position"] for event in store.events(run) if event.kind == "case"] == [1, 2, 2]
 
 
+def test_a_run_goes_on_to_its_end_only_when_each_of_its_cases_is_over(tmp_path):
+    # given a case that was interrupted, and whose text is another one when the run goes on
+    events = Events()
+    with known_server(**QUICK) as server:
+        settings = settings_for(server.url, tmp_path)
+        with pytest.raises(KeyboardInterrupt), a_session(settings) as (session, candidate):
+            with session.measuring(candidate, a_point("decode")) as measurement:
+                one_round(measurement)
+                raise KeyboardInterrupt
+        run = session.run.id
+        with a_session(settings, intent=Intent(trigger="test", resume=run), events=events) as (session, candidate):
+            with session.measuring(candidate, a_point("first_token")) as measurement:
+                measure(measurement)
+            assert session.end(interrupted=False) is Status.INTERRUPTED
+    with open_store(settings.database_url, write=False) as store:
+        assert store.run(run).status is Status.INTERRUPTED
+        assert [result.status for result in store.results(run, rounds=False)] == [Status.INTERRUPTED, Status.DONE]
+    assert f"of run {run} is not over, and nothing more of it was asked for" in events.told[-1]
+
+
 def test_a_run_that_goes_on_keeps_its_events_however_soon_those_of_ended_runs_are_forgotten(tmp_path):
     # given a run that was interrupted, and readings and events that are kept for no time at all
     with playing(good()) as fake:
