@@ -164,6 +164,7 @@ class Bench:
                     rounds=point.requests,
                 ),
                 ends=point.is_last,
+                time_s=point.time_s,
             )
             for candidate, point in (*self.first, *planned)
         ]

@@ -15,6 +15,7 @@ from orac_bench.errors import BadModel, NoModels, OllamaRefused, UnknownModel
 from orac_bench.models.folder import Model, discover, find
 from orac_bench.models.memory import memory_needed_b
 from orac_bench.ollama.client import Client, Listed
+from orac_bench.ollama.public import public_url
 from orac_bench.records import Json
 from orac_bench.settings import Settings
 from orac_bench.variants import Variant
@@ -75,13 +76,14 @@ def find_candidates(settings: Settings, wanted: Sequence[str] = ()) -> Choice:
     """
     if settings.ollama_url is None:
         return _of_folder(settings, wanted)
+    where = f"the Ollama at {public_url(settings.ollama_url)}"
     with Client(settings.ollama_url, idle_timeout_s=settings.idle_timeout_s) as client:
         models, refused = _files_beside(settings)
         files = [of_file(model) for model in models if model.refused is None]
         taken = {file.name for file in files}
         listed = [entry for entry in client.models() if not entry.remote and plain_name(entry.name) not in taken]
         own = [plain_name(entry.name) for entry in listed]
-        keep = {_meant(name, own, models, f"the Ollama at {settings.ollama_url}") for name in wanted}
+        keep = {_meant(name, own, models, where) for name in wanted}
         chosen = [entry for entry in listed if not keep or _asked(plain_name(entry.name)) in keep]
         candidates = [file for file in files if not keep or file.name in keep]
         unfit: list[str] = []
@@ -94,7 +96,7 @@ def find_candidates(settings: Settings, wanted: Sequence[str] = ()) -> Choice:
                 unfit.append(error.what)
         if not candidates:
             raise NoModels(
-                " ".join([f"The Ollama at {settings.ollama_url} has no model that can be measured.", *unfit]),
+                " ".join([f"T{where[1:]} has no model that can be measured.", *unfit]),
                 next="ollama pull qwen3:0.6b",
             )
         return Choice(candidates=tuple(candidates), refused=(*refused, *unfit))

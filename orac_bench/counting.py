@@ -25,11 +25,18 @@ GO_ENGINE_SINCE: Mapping[str, tuple[int, int, int]] = {
     "qwen25vl": (0, 7, 0),
     "gemma3n": (0, 9, 3),
     "gptoss": (0, 11, 0),
-    "qwen3": (0, 12, 0),
-    "qwen3moe": (0, 12, 0),
+    "gpt-oss": (0, 11, 0),
+    "qwen3": (0, 12, 2),
+    "qwen3moe": (0, 12, 2),
+    "qwen3vl": (0, 12, 7),
+    "qwen3vlmoe": (0, 12, 7),
 }
-"""Architectures that Ollama runs on its own Go engine, and from which version. Source: seen of 0.11.4
-and 0.12.11 for qwen3; the others from the versions that brought these models."""
+"""Architectures that Ollama runs on its own Go engine, and from which version. Source: seen of 0.11.4 and 0.12.11 for
+qwen3, and the notes on 0.12.2 (its pull requests 12310 and 12374); the others from the versions that brought these
+models. Some that came or moved late in these versions (olmo3, deepseek2, lfm2) are not here, as nobody says when."""
+
+NOT_ON_GO_ENGINE: Mapping[str, tuple[int, int, int]] = {"qwen3": (0, 12, 5)}
+"""One version that had an architecture on llama.cpp again. Source: Ollama's pull request 12556."""
 
 OFF_BY_ONE = ((0, 11, 9), (0, 15, 4))
 """First and last version whose Go engine counts a token that it does not write. Source: Ollama commit
@@ -57,7 +64,8 @@ def counts_one_too_many(version: str, architecture: str | None) -> bool:
         return False
     number = version_key(version)
     first, last = OFF_BY_ONE
-    return number >= GO_ENGINE_SINCE[architecture] and first <= number <= last
+    on_go_engine = number >= GO_ENGINE_SINCE[architecture] and number != NOT_ON_GO_ENGINE.get(architecture)
+    return on_go_engine and first <= number <= last
 
 
 def version_key(version: str) -> tuple[int, int, int]:

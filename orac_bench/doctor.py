@@ -21,6 +21,7 @@ from orac_bench.models.meminfo import available_b
 from orac_bench.observer import has_gpu
 from orac_bench.ollama.client import Client
 from orac_bench.ollama.locate import find_ollama, program_version
+from orac_bench.ollama.public import public_url
 from orac_bench.settings import Settings, misspelt
 from orac_bench.store.store import open_store
 from orac_bench.surroundings import open_port, surroundings
@@ -126,7 +127,8 @@ def _ollama(settings: Settings, environ: Mapping[str, str]) -> Check:
     try:
         if settings.ollama_url is not None:
             with Client(settings.ollama_url, idle_timeout_s=5.0) as client:
-                return Check(name="ollama", state=State.OK, detail=f"{client.version()} at {settings.ollama_url}")
+                where = public_url(settings.ollama_url)
+                return Check(name="ollama", state=State.OK, detail=f"{client.version()} at {where}")
         program = find_ollama(settings, environ)
     except OracError as error:
         return Check(name="ollama", state=State.MISSING, detail=error.what, next=error.next)

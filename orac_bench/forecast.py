@@ -16,6 +16,8 @@ class Work:
     units: float
     ends: bool = True
     """Whether its case is over with it: false of every block but the last."""
+    time_s: float | None = None
+    """Of one that goes on for a set time; its units tell nothing then."""
 
 
 def work_units(*, size_b: int, prompt_tokens: int | None, output_tokens: int, rounds: int) -> float:
@@ -64,7 +66,7 @@ class Forecast:
     def end(self, now_s: float) -> float:
         """The present one has ended. How long it took, in s."""
         took_s = 0.0 if self._since_s is None else now_s - self._since_s
-        if self._place <= len(self._plan):
+        if self._present is not None and self._present.time_s is None:
             self._done_units += self._present_units
             self._spent_s += took_s
         self._since_s = None
@@ -72,15 +74,31 @@ class Forecast:
 
     def left_s(self, now_s: float) -> float | None:
         """How long the rest will take. None before anything is done, and where nothing is left."""
-        total = sum(work.units for work in self._plan) - self._skipped_units
+        total = sum(work.units for work in self._plan if work.time_s is None) - self._skipped_units
         done, spent_s = self._done_units, self._spent_s
-        if self._since_s is not None and self._share > 0:
+        if self._since_s is not None and self._share > 0 and self._present_units > 0:
             done += self._present_units * self._share
             spent_s += now_s - self._since_s
-        if done <= 0 or done >= total or spent_s <= 0:
+        timed_s = self._timed_left_s()
+        if done >= total:
+            return timed_s or None
+        if done <= 0 or spent_s <= 0:
             return None
-        return spent_s * (total - done) / done
+        return spent_s * (total - done) / done + timed_s
+
+    def _timed_left_s(self) -> float:
+        """The set times that are still to come, with what is left of the present one."""
+        left_s = sum(work.time_s or 0.0 for work in self._plan[self._place :])
+        present = self._present
+        if self._since_s is None or present is None or present.time_s is None:
+            return left_s
+        return left_s + present.time_s * (1 - self._share)
+
+    @property
+    def _present(self) -> Work | None:
+        return self._plan[self._place - 1] if 0 < self._place <= len(self._plan) else None
 
     @property
     def _present_units(self) -> float:
-        return self._plan[self._place - 1].units if 0 < self._place <= len(self._plan) else 0.0
+        """None of what has a set time."""
+        return 0.0 if self._present is None or self._present.time_s is not None else self._present.units

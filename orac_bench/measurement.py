@@ -20,6 +20,7 @@ from orac_bench.metrics import round_flags, round_metrics
 from orac_bench.models.meminfo import available_b
 from orac_bench.observer import Observer
 from orac_bench.ollama.call import Call
+from orac_bench.ollama.public import public_url
 from orac_bench.precision import Reached, reached
 from orac_bench.records import Case, Failure, Generation, Json, Phase, Round, RoundStatus
 from orac_bench.retries import retries
@@ -176,7 +177,7 @@ class Measurement:
     def _call(self, attempt: Attempt) -> Call:
         engine = self.engine
         if engine.revive():
-            self.note(f"Ollama had ended and was started again: {engine.client.url}")
+            self.note(f"Ollama had ended and was started again: {public_url(engine.client.url)}")
         engine.check_version()
         if self.point.suite.cold:
             engine.client.unload_all()

@@ -29,6 +29,7 @@ from orac_bench.measurement import Measurement
 from orac_bench.models.folder import discover
 from orac_bench.models.register import forget_missing
 from orac_bench.observer import Observer, observing
+from orac_bench.ollama.public import public_url
 from orac_bench.opened import Opened
 from orac_bench.precision import FACT
 from orac_bench.records import Failure, Json, Round, Run, Status
@@ -88,7 +89,7 @@ class Session:
             self.listener.block_started(opened.case, point, opened.rounds)
         try:
             if self.engine.revive():
-                self.listener.note(f"Ollama had ended and was started again: {self.engine.client.url}")
+                self.listener.note(f"Ollama had ended and was started again: {public_url(self.engine.client.url)}")
             self.engine.check_version()
             facts, loaded = load_alone(opened.target, self.engine, point)
             opened.facts |= facts

@@ -1,6 +1,7 @@
 """The client against a real HTTP server: what it asks, what it makes of answers good and bad, and when it stamps."""
 
 import socket
+from base64 import b64encode
 
 import pytest
 
@@ -102,6 +103,21 @@ def test_a_measured_call_is_built_before_it_is_sent_and_stamps_what_comes():
         assert [(chunk.at_ns, chunk.text) for chunk in found.chunks] == [(3000, "a"), (4000, "b")]
         assert found.done_ns == 5000  # 2000 was the answer's head
         assert fake.asked(GENERATE) == [{"model": "m", "prompt": "p", "stream": True}]
+
+
+def test_a_name_and_a_password_in_the_address_are_sent_with_every_call_and_told_to_nobody():
+    with FakeOllama({**VERSION, GENERATE: [stream(answer(["a"]))]}) as fake:
+        host = fake.url.removeprefix("http://")
+        with Client(f"http://me:p%40ss@{host}") as client:
+            client.version()
+            client.prepare({"model": "m"}).send().generation()
+        plain, measured = fake.requests
+        sent = [{name.lower(): value for name, value in each.headers.items()} for each in (plain, measured)]
+    basic = f"Basic {b64encode(b'me:p@ss').decode()}"
+    assert [(headers["host"], headers["authorization"]) for headers in sent] == [(host, basic)] * 2
+    with pytest.raises(OllamaUnreachable) as gone, Client(f"http://me:p%40ss@{host}") as client:
+        client.version()
+    assert str(gone.value).startswith(f"Ollama did not answer at http://{host}.")
 
 
 def test_the_connection_is_open_before_the_request_is_sent():

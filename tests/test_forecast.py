@@ -37,6 +37,31 @@ def test_a_case_that_was_done_before_is_neither_waited_for_nor_taken_as_quick() 
     assert forecast.left_s(7.0) == 7.0 * 10 / 10
 
 
+def test_a_set_time_is_told_as_it_is_and_says_nothing_of_the_others() -> None:
+    forecast = Forecast((*plan(10, 30), Work(units=1, time_s=600.0)))
+    forecast.begin(0.0)
+    assert forecast.left_s(1.0) is None  # of the other two nothing is known yet
+    forecast.end(10.0)
+    assert forecast.left_s(10.0) == 10.0 * 30 / 10 + 600.0
+    forecast.begin(10.0)
+    forecast.end(40.0)
+    assert forecast.left_s(40.0) == 600.0
+    forecast.begin(40.0)
+    assert forecast.left_s(40.0) == 600.0
+    forecast.reach(0.75)
+    assert forecast.left_s(490.0) == 150.0
+    forecast.end(650.0)
+    assert forecast.left_s(650.0) is None
+    first = Forecast((Work(units=1, time_s=60.0), *plan(10)))  # as a long one may be measured first
+    first.begin(0.0)
+    first.reach(0.5)
+    assert first.left_s(30.0) is None
+    first.end(60.0)
+    first.begin(60.0)
+    first.reach(0.5)
+    assert first.left_s(64.0) == 4.0
+
+
 def test_more_cases_than_were_planned_are_counted_and_told_nothing_about() -> None:
     forecast = Forecast(())
     forecast.begin(0.0)

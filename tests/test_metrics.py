@@ -249,7 +249,9 @@ def test_the_better_direction_follows_from_the_unit():
         assert (metric.key, metric.better) == (metric.key, direction)
 
 
-@pytest.mark.parametrize("architecture", ["gemma3", "mllama", "mistral3", "llama4", "qwen25vl", "gemma3n", "gptoss"])
+@pytest.mark.parametrize(
+    "architecture", ["gemma3", "mllama", "mistral3", "llama4", "qwen25vl", "gemma3n", "gptoss", "gpt-oss"]
+)
 def test_every_architecture_of_the_go_engine_counts_one_too_many_from_the_first_of_these_versions_on(architecture):
     counted = [counts_one_too_many(version, architecture) for version in ("0.11.8", "0.11.9", "0.15.4", "0.15.5")]
 
@@ -258,10 +260,19 @@ def test_every_architecture_of_the_go_engine_counts_one_too_many_from_the_first_
 
 @pytest.mark.parametrize("architecture", ["qwen3", "qwen3moe"])
 def test_qwen3_counts_one_too_many_from_the_version_that_brought_it_to_the_go_engine(architecture):
-    counted = [counts_one_too_many(version, architecture) for version in ("0.11.11", "0.12.0", "0.15.4", "0.15.5")]
+    versions = ("0.12.1", "0.12.2", "0.12.4", "0.12.6", "0.15.4", "0.15.5")
+    assert [counts_one_too_many(version, architecture) for version in versions] == [False, *[True] * 4, False]
+    assert counts_one_too_many("0.12.2", None) is False
 
-    assert counted == [False, True, True, False]
-    assert counts_one_too_many("0.12.0", None) is False
+
+def test_one_version_had_qwen3_on_the_other_engine_again():
+    assert [counts_one_too_many("0.12.5", name) for name in ("qwen3", "qwen3moe")] == [False, True]
+
+
+@pytest.mark.parametrize("architecture", ["qwen3vl", "qwen3vlmoe"])
+def test_models_that_see_count_one_too_many_from_the_version_that_brought_them(architecture):
+    versions = ("0.12.6", "0.12.7", "0.15.4", "0.15.5")
+    assert [counts_one_too_many(version, architecture) for version in versions] == [False, True, True, False]
 
 
 def test_a_final_record_without_its_stamp_gives_no_value():

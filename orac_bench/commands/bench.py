@@ -89,12 +89,16 @@ def _pytest_arguments(settings: Settings, arguments: argparse.Namespace) -> list
         "--tb=short",
         "-q",
         "--benchmark-quiet",
-        "--orac-trigger=orac",
     ]
-    if arguments.resume is not None:
+    known = arguments.claim or arguments.resume
+    if known is None:
+        fixed.append("--orac-trigger=orac")
+    else:  # those who wait for the machine are told whose run it is, and what was noted beside it
         with open_store(settings.database_url, write=False) as store:
-            run = store.run(store.resolve(arguments.resume))
-        return [*fixed, *run.arguments, f"--orac-resume={run.id}"]
+            run = store.run(store.resolve(known))
+        fixed += [f"--orac-trigger={run.trigger}", *([] if run.note is None else [f"--orac-note={run.note}"])]
+        if arguments.resume is not None:
+            return [*fixed, *run.arguments, f"--orac-resume={run.id}"]
     given = [
         (option, value)
         for option, values in wished(arguments).items()

@@ -12,14 +12,15 @@ import contextlib
 import socket
 import ssl
 import time
+from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import h11
 
 from orac_bench.errors import OllamaError, OllamaGarbled, OllamaSilent, OllamaUnreachable
-from orac_bench.ollama.public import public
+from orac_bench.ollama.public import public, public_url
 from orac_bench.ollama.stream import Records, decode
 from orac_bench.records import Arrival, Chunk, Failure, Generation
 from orac_bench.units import counted
@@ -127,7 +128,7 @@ def connect(url: str, idle_timeout_s: float) -> socket.socket:
 def unreachable(url: str) -> OllamaUnreachable:
     """Nothing answers at `url`."""
     return OllamaUnreachable(
-        f"Ollama did not answer at {url}.", next="Start it with `ollama serve`, or unset ORAC_OLLAMA_URL."
+        f"Ollama did not answer at {public_url(url)}.", next="Start it with `ollama serve`, or unset ORAC_OLLAMA_URL."
     )
 
 
@@ -139,9 +140,19 @@ def silent(idle_timeout_s: float) -> OllamaSilent:
     )
 
 
+def addressed(url: str) -> dict[str, str]:
+    """The headers of a call to `url`: its host, and who calls, where a name and a password are in it."""
+    parts = urlsplit(url)
+    headers = {"Host": parts.netloc.rpartition("@")[2]}
+    if parts.username is not None:
+        who = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        headers["Authorization"] = f"Basic {b64encode(who.encode()).decode()}"
+    return headers
+
+
 def _request(http: h11.Connection, url: str, path: str, body: bytes) -> bytes:
     headers: Mapping[str, str] = {
-        "Host": urlsplit(url).netloc,
+        **addressed(url),
         "Content-Type": "application/json",
         "Content-Length": str(len(body)),
         "Connection": "close",

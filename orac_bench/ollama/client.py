@@ -17,7 +17,7 @@ import httpx
 
 from orac_bench.errors import OllamaError, OllamaGarbled, OllamaRefused, OllamaSilent, OllamaUnreachable
 from orac_bench.ollama.call import CONNECT_TIMEOUT_S, Call, silent, unreachable
-from orac_bench.ollama.public import public
+from orac_bench.ollama.public import public, public_url
 from orac_bench.records import Generation, Json
 
 FOR_EVER = -1
@@ -135,7 +135,9 @@ class Client:
         for entry in self.loaded():
             if same_model(entry.name, name):
                 return entry
-        raise OllamaGarbled(f"Ollama said that {name} is loaded, and does not list it at {self.url}/api/ps.")
+        raise OllamaGarbled(
+            f"Ollama said that {name} is loaded, and does not list it at {public_url(self.url)}/api/ps."
+        )
 
     def unload(self, name: str, *, within_s: float = 30.0) -> None:
         """Unloads a model and waits until `/api/ps` no longer lists it. Does nothing where it is not loaded.
@@ -196,7 +198,7 @@ class Client:
             )
         if not isinstance(answer, dict):
             raise OllamaGarbled(
-                f"What answers at {self.url}{path} is not Ollama: {_beginning(response.text)}",
+                f"What answers at {public_url(self.url)}{path} is not Ollama: {_beginning(response.text)}",
                 next="Check ORAC_OLLAMA_URL, or unset it to let ORAC start an Ollama.",
                 status=response.status_code,
             )

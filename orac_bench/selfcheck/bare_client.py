@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from orac_bench.ollama.call import addressed
 from orac_bench.records import Json
 
 
@@ -43,8 +44,9 @@ def bare_generate(url: str, payload: Mapping[str, Json], *, timeout_s: float = 1
     try:
         connection.connect()
         body = json.dumps({**payload, "stream": True})
+        headers = {"Content-Type": "application/json", **addressed(url)}
         sent_ns = time.perf_counter_ns()
-        connection.request("POST", "/api/generate", body, {"Content-Type": "application/json"})
+        connection.request("POST", "/api/generate", body, headers)
         response = connection.getresponse()
         stamped: list[tuple[int, bytes]] = []
         while line := response.readline():

@@ -132,6 +132,7 @@ def test_a_run_is_cancelled_in_mid_round_and_keeps_its_finished_ones(service: Se
     pid = measuring(store, run)
     (item,) = [one for one in listed(service) if one["id"] == run]
     assert (item["status"], item["progress"]["cases_planned"]) == ("running", 2)
+    assert "a run of the service (process" in service.post("/v1/models/phi-2/load").problem["detail"]
     answer = service.post(f"/v1/runs/{run}/cancel")
     assert (answer.status, answer.json) == (202, {"id": run, "status": "running"})
     ends(store, run, Status.CANCELLED)
@@ -216,6 +217,21 @@ def test_a_waiting_benchmark_answers_with_each_models_time_and_words(service: Se
     (row,) = service.post("/v1/benchmark", {"rounds": 1, "output_tokens": 4}).json["results"]
     assert row["model"] == "tinyllama-1.1b"  # without names, those that are loaded
     service.post("/v1/models/tinyllama/unload")
+
+
+def test_the_canary_is_measured_with_a_benchmark_and_is_no_answer_to_it(
+    ollama_binary: Path, tiny_models: Path, tmp_path: Path
+) -> None:
+    with running_service(tmp_path, models=tiny_models, ollama=ollama_binary, ORAC_CANARY_MODEL="pythia-70m") as board:
+        board.ready()
+        planned = board.post("/v1/runs?dry=true", {"models": ["phi-2"], "suites": ["decode"]}).json["cases"]
+        assert [(case["model"], case["suite"]) for case in planned] == [("pythia-70m", "decode"), ("phi-2", "decode")]
+        answer = board.post(
+            "/v1/benchmark", {"models": ["phi-2"], "prompt": "Hm", "rounds": 1, "output_tokens": 4}
+        ).json
+        assert [(row["model"], row["status"]) for row in answer["results"]] == [("phi-2", "done")]
+        suites = [result["case"]["suite"] for result in board.get(f"/v1/runs/{answer['run']}").json["results"]]
+        assert suites == ["decode", "prompt"]
 
 
 def test_who_goes_away_from_a_waiting_benchmark_ends_it(service: Service, store: Store) -> None:
