@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timezone
+from pathlib import Path
 
 import pytest
 
@@ -72,6 +74,12 @@ def test_what_is_concealed_is_told_by_its_meaning() -> None:
     assert concealed(said, settings()) == (
         "There is no run x in the store; see ORAC_HOME/runs/x/log.txt, POST /v1/runs and /api/generate."
     )
+
+
+def test_a_place_within_a_word_is_none() -> None:
+    at_the_root = replace(settings(), models_dir=Path("/models"))
+    said = "GET /v1/models lists them; /models/a.gguf is broken."
+    assert concealed(said, at_the_root) == "GET /v1/models lists them; the folder of models/a.gguf is broken."
 
 
 def test_a_place_that_is_not_set_is_no_word_to_be_concealed() -> None:

@@ -276,6 +276,36 @@ def test_a_log_goes_on_over_midnight_and_a_pause_stays_a_pause() -> None:
     assert log.times_s == pytest.approx((0.0, 1.0, 2.0, 3.0, 63.0, 64.0, 65.0))
 
 
+@pytest.mark.parametrize(
+    "stamps",
+    [
+        ("23:59:57", "23:59:58", "23:59:59", "00:00:00", "00:00:01", "00:00:02"),  # no date: midnight
+        ("23:59:57", "23:59:58", "23:59:59", "23:40:00", "23:40:01", "23:40:02"),  # a clock that was set back
+        (
+            "Dec 31 23:59:57",
+            "Dec 31 23:59:58",
+            "Dec 31 23:59:59",
+            "Jan  1 00:00:00",
+            "Jan  1 00:00:01",
+            "Jan  1 00:00:02",
+        ),
+        tuple(
+            f"04-19-2026 {clock}" for clock in ("02:59:58", "02:59:59", "03:00:00", "02:00:01", "02:00:02", "02:00:03")
+        ),
+    ],
+)
+def test_printed_times_that_fall_go_on_where_they_were(stamps: tuple[str, ...]) -> None:
+    log = read_log([f"{stamp} {LINE.format(1)}" for stamp in stamps])
+    assert log.times_s == pytest.approx((0.0, 1.0, 2.0, 3.0, 4.0, 5.0))
+
+
+def test_a_pause_over_midnight_is_as_long_as_it_was_though_no_date_is_printed() -> None:
+    log = read_log(
+        [f"{stamp} {LINE.format(1)}" for stamp in ("23:58:58", "23:58:59", "23:59:00", "00:09:00", "00:09:01")]
+    )
+    assert log.times_s == pytest.approx((0.0, 1.0, 2.0, 602.0, 603.0))
+
+
 def test_a_log_without_times_needs_to_be_told_its_interval() -> None:
     lines = [LINE.format(1), LINE.format(2), LINE.format(3)]
     assert read_log(lines, interval_s=0.5).times_s == (0.0, 0.5, 1.0)

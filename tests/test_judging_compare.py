@@ -102,8 +102,10 @@ def test_other_conditions_are_not_compared_unless_asked_for(store: Store) -> Non
 def test_conditions_that_are_not_known_are_not_equal(store: Store) -> None:
     measured(store, "base", [(DECODE, Took())], known=False)
     measured(store, "cand", [(DECODE, Took())], known=False, started=later(1))
-    (row,) = compare(store, "base", ["cand"], Wishes()).rows
+    told = compare(store, "base", ["cand"], Wishes())
+    (row,) = told.rows
     assert (row.verdict, notes(row)) == (Verdict.INCONCLUSIVE, {Note.CONDITIONS_DIFFER})
+    assert told.conditions_differ == {"conditions": (None, None)}
 
 
 def test_other_definitions_of_metrics_are_not_compared_even_when_asked_for(store: Store) -> None:

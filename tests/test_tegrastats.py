@@ -271,6 +271,8 @@ def test_a_second_engine_of_the_same_name_does_not_replace_the_first() -> None:
         (BARE + " MTS fg 1% bg", "it ends in the middle of 'MTS fg 1% bg'"),
         ("RAM 775/7620MB (lfb 3x4MB) SWAP 0/38" + BARE, "two lines run into each other"),
         (BARE + BARE, "two lines run into each other"),
+        (BARE.replace("4761mW", "9" * 5000 + "mW"), "it holds a number that no board has"),
+        (BARE.replace("4761mW", "9" * 400 + "mW"), "it holds a number that no board has"),
     ],
 )
 def test_a_line_that_cannot_be_read_says_why(text: str, reason: str) -> None:

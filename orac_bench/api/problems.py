@@ -204,7 +204,7 @@ def concealed(text: str, settings: Settings) -> str:
     )
     for place, meaning in known:
         if place is not None and len(str(place)) > 1:
-            text = text.replace(str(place), meaning)
+            text = re.sub(rf"(?<!\w){re.escape(str(place))}", meaning, text)
     return _PATH.sub("…", _ADDRESS.sub("…", text))
 
 

@@ -184,6 +184,10 @@ def _limited(row: Judged, limit: Threshold | None, *, strict: bool) -> Judged:
 
 
 def _conditions(base: Run, others: Sequence[Run]) -> dict[str, tuple[Json, ...]]:
+    """By fact: the base's value, then each other's. Of runs whose conditions are not known that they are not."""
+    known = [run.conditions is not None for run in (base, *others)]
+    if not all(known):
+        return {"conditions": tuple("known" if told else None for told in known)}
     keys = sorted({key for other in others for key in conditions_differ(base, other)})
     return {
         key: tuple(run.conditions.facts.get(key) if run.conditions else None for run in (base, *others)) for key in keys

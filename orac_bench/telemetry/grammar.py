@@ -35,6 +35,8 @@ RAIL = _compiled(rf"([A-Z][\w.+-]*)\s+(-?\d+)(mW)?\s*/\s*(-?\d+)(mW)?(?:\s*/\s*(
 ENGINE = _compiled(
     rf"([A-Z]\w*?)(_FREQ)?\s+(?:(off)|(?:({_NUMBER})%)?\s*(?:@\s*(\d+|\[\s*\d+(?:\s*,\s*\d+)*\s*\]))?|(\d+)){_END}"
 )
+ENDLESS = re.compile(r"\d{30}")
+"""More digits than any value has, and Python's own numbers would not take any length."""
 FIRST = _compiled(  # what cannot be part of a logger's prefix
     r"(?<!\w)(?:RAM\s+\d+\s*/|(?:SWAP|IRAM)\s+\d+/\d+[kMG]B|CPU\s*\[|(?:EMC|GR3D2?)(?:_FREQ)?\s+(?:\d+%|@)"
     rf"|[A-Z]\w*@{_NUMBER}C{_END}|[A-Z]\w+\s+-?\d+mW/)"

@@ -20,6 +20,8 @@ from orac_bench.telemetry.tegrastats import parse_line
 PAUSE_S = 3.0
 """Printed times that leave the even pace by more than this and three periods begin a new stretch of the log."""
 
+DAY_S = 86_400
+
 _TIME = re.compile(r"(\d\d):(\d\d):(\d\d)(?:[.,](\d+))?")
 _OWN_DATE = re.compile(r"(\d\d)-(\d\d)-(\d{4})")
 _ISO_DATE = re.compile(r"(\d{4})[-/](\d\d)[-/](\d\d)")
@@ -105,6 +107,7 @@ def even_times(stamps: Sequence[tuple[int, float]], count: int) -> list[float]:
     stretch begins at what is printed.
     """
     period = _usual_period(stamps)
+    stamps = _rising(stamps, period)
     stretches: list[list[tuple[int, float]]] = [[stamps[0]]]
     for stamp in stamps[1:]:
         index, seconds = stretches[-1][-1]
@@ -144,18 +147,36 @@ def printed_seconds(at: str | None) -> float | None:
             day = datetime(1, 1, 1)
     except ValueError:
         return None
-    return day.toordinal() * 86_400 + seconds
+    return day.toordinal() * DAY_S + seconds
+
+
+def _rising(stamps: Sequence[tuple[int, float]], period: float) -> list[tuple[int, float]]:
+    """`stamps` as they would be had the printed time never fallen.
+
+    Where no date is printed midnight is the next day's; any other fall is a clock that was set back, or a year that is
+    not printed, and the log goes on at its `period`.
+    """
+    rising, shift = [stamps[0]], 0.0
+    for (place, before), (index, seconds) in pairwise(stamps):
+        fall = before - seconds
+        if fall > 0:
+            midnight = before < 2 * DAY_S and DAY_S / 2 < fall < DAY_S  # without a date it is the first day of all
+            shift += DAY_S if midnight else fall + period * (index - place)
+        rising.append((index, seconds + shift))
+    return rising
 
 
 def _usual_period(stamps: Sequence[tuple[int, float]]) -> float:
-    """Seconds from line to line, by the printed times that are ten lines or more apart."""
-    reach = max(1, min(10, len(stamps) - 1))
-    paces = [
-        (later[1] - earlier[1]) / (later[0] - earlier[0])
-        for earlier, later in zip(stamps, stamps[reach:], strict=False)
-        if later[0] > earlier[0]
-    ]
-    return max(0.0, median(paces))
+    """Seconds from line to line, by the printed times that are ten lines or more apart, and do not fall. 0 without."""
+    for reach in (max(1, min(10, len(stamps) - 1)), 1):
+        paces = [
+            (later[1] - earlier[1]) / (later[0] - earlier[0])
+            for earlier, later in zip(stamps, stamps[reach:], strict=False)
+            if later[0] > earlier[0] and later[1] >= earlier[1]
+        ]
+        if paces:
+            return median(paces)
+    return 0.0
 
 
 def _line(stretch: Sequence[tuple[int, float]], period: float) -> tuple[float, float]:

@@ -38,6 +38,8 @@ def parse_line(text: str) -> Reading:
     line = grammar.COLOUR.sub("", raw)
     if not line.strip():
         return Reading(raw=raw, bad="the line is empty")
+    if grammar.ENDLESS.search(line):
+        return Reading(raw=raw, bad="it holds a number that no board has")
     first = grammar.FIRST.search(line)
     if first is None:
         reason = "no field of tegrastats is in it"

@@ -54,7 +54,7 @@ function tiles(health, reading, mode) {
     tile(
       "Ollama",
       health.versions.ollama ?? ABSENT,
-      health.missing?.["versions.ollama"] ?? `up for ${span(health.uptime_s)}`,
+      health.missing?.["versions.ollama"] ?? `the service is up for ${span(health.uptime_s)}`,
     ),
     tile(
       "Measuring",

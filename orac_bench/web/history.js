@@ -65,7 +65,7 @@ function drawn(told, baselines, cases, chosen, life, refresh) {
   }
   const kept = told.points.filter((point) => !chosen.conditions || point.conditions === chosen.conditions);
   const points = kept.length ? kept : told.points;
-  const base = points.find((point) => point.run === baselines.find((one) => one.name === chosen.relative)?.run) ?? null;
+  const base = told.points.find((point) => point.run === baselines.find((one) => one.name === chosen.relative)?.run) ?? null;
   const range = { from: at(points, chosen.from) ?? 0, to: at(points, chosen.to) ?? points.length - 1 };
   const label = `${about.label} of ${caseName(told)} over ${points.length} runs. The same numbers are in the table below.`;
   const places = points.map((point, index) => (chosen.by === "date" ? new Date(point.at).getTime() : index));

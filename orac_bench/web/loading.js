@@ -48,7 +48,7 @@ export function trouble(error, again = null) {
       {},
       element("strong", {}, unreachable ? "The service does not answer" : (error.title ?? "This did not work")),
       ". ",
-      unreachable ? "Trying again." : error.message,
+      unreachable ? (again ? "Trying again." : "Try it once more when it does.") : error.message,
     ),
     error.link ? element("p", {}, error.link) : error.next ? element("p", { class: "quiet" }, error.next) : null,
     again && !error.link ? button("Try again", again) : null,

@@ -18,7 +18,7 @@ export function show(place, where, life) {
   const content = element("div", { class: "content" });
   const box = element("div");
   place.append(element("h1", {}, "Models"), box, content);
-  const state = { models: [], busy: new Map(), said: new Map() };
+  const state = { models: null, busy: new Map(), said: new Map() };
   let ask = null;
   const draw = () => content.replaceChildren(...drawn(state, act));
   const refresh = () =>
@@ -37,7 +37,7 @@ export function show(place, where, life) {
   let measuring;
   onPulse(({ answers, health }) => {
     if (!answers) return;
-    if (measuring !== undefined && measuring !== health.measuring) refresh();
+    if (state.models?.length === 0 || (measuring !== undefined && measuring !== health.measuring)) refresh();
     measuring = health.measuring;
   }, life.signal);
 

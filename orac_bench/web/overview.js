@@ -27,7 +27,7 @@ export function show(place, where, life) {
     ["text", "suite", "verdict", "quant", "size", "mode", "since"].map((key) => [key, where.query.get(key) ?? ""]),
   );
   const heading = element("h1", {}, "Overview");
-  const tiles = element("div");
+  let tiles = element("div");
   const content = element("div", { class: "content" });
   place.append(heading, tiles, content);
   let shown = null;
@@ -43,7 +43,8 @@ export function show(place, where, life) {
   }, life.signal);
 
   async function drawn(told) {
-    if (!tiles.childElementCount) tiles.replaceWith(board(told.board, life));
+    if (tiles) tiles.replaceWith(board(told.board, life));
+    tiles = null;
     if (!told.cases.length) return (await import("./first.js")).first(told.board.measuring, life);
     shown = list(told.cases, filters, life);
     return shown.parts;

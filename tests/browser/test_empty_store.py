@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.make_gguf import write_tiny
 from tests.service import Service, running_service
 
 
@@ -66,4 +67,6 @@ def test_a_folder_without_models_says_where_to_put_them(page: Page, tmp_path: Pa
         expect(page.get_by_text("First a model is needed")).to_be_visible()
         page.get_by_role("link", name="See the models").click()
         expect(page.get_by_role("heading", name="There is no model yet")).to_be_visible()
+        write_tiny(tmp_path / "models", names=("phi-2",))
+        expect(page.locator("tr[data-model='phi-2']")).to_be_visible()
         page.goto("about:blank")  # before the service ends

@@ -6,6 +6,7 @@ import re
 
 from playwright.sync_api import Page, expect
 
+from tests.browser.drawings import drawn
 from tests.browser.views import opened, settled
 from tests.service import Service
 
@@ -37,6 +38,13 @@ def test_values_are_shown_relative_to_a_baseline_and_another_metric_is_chosen(pa
     expect(page).to_have_url(re.compile(r"relative=release-0\.1"))
     settled(page, charts=1)
     expect(page.get_by_label("Values")).to_have_value("release-0.1")
+    # also among runs of other conditions than the baseline's
+    hashes = [option.get_attribute("value") for option in page.get_by_label("Conditions").locator("option").all()]
+    assert len(hashes) > 2  # "all" is one of them
+    for hash in reversed(hashes):
+        page.get_by_label("Conditions").select_option(value=hash)
+        settled(page, charts=1)
+        assert drawn(page.locator(".chart"))["yAxis"][0]["name"] == "Decode relative to the baseline"
     page.get_by_label("Metric").select_option("TTFT")
     expect(page.get_by_role("application", name=re.compile("^TTFT of "))).to_be_visible()
     expect(page).to_have_url(re.compile("metric=ttft_s"))
