@@ -110,5 +110,13 @@ class Cases:
         return partner
 
 
+def left_behind(case: Case, run_id: str) -> str:
+    """What is told of a case that was interrupted, where the run goes on without it."""
+    return (
+        f"{case.name} {case.suite} {case.workload.label} of run {run_id} is not over, and nothing more of it was asked "
+        "for: it was left out, or its file or text is another one now. What was measured of it is kept."
+    )
+
+
 def _named(candidate: Candidate, point: Point) -> tuple[str, str, Workload]:
     return candidate.label, point.suite.name, point.workload

@@ -16,7 +16,7 @@ from itertools import count
 from orac_bench.asking import Asking
 from orac_bench.beginning import begin
 from orac_bench.candidates import Candidate, models_folder
-from orac_bench.cases import Cases
+from orac_bench.cases import Cases, left_behind
 from orac_bench.conditions import conditions, host_facts, server_facts, volatile_facts
 from orac_bench.engine import Engine, running_engine
 from orac_bench.errors import OracError, StoreError
@@ -160,18 +160,14 @@ class Session:
         A case is missing, too, that lacks some of its blocks, one whose rounds the store did not take, and one that was
         interrupted before and not asked for again.
         """
-        begun = self.cases.opened
-        for opened in begun:
+        begun = {opened.case.key for opened in self.cases.opened}
+        for opened in self.cases.opened:
             self._close(opened, Status.INTERRUPTED, None, told=False)
         results = self.store.results(self.run.id, rounds=False)
         missing = [result.case for result in results if result.status is Status.INTERRUPTED]
         for case in missing:
-            if not interrupted and all(case.key != opened.case.key for opened in begun):
-                self.listener.note(
-                    f"{case.name} {case.suite} {case.workload.label} of run {self.run.id} is not over, and nothing "
-                    "more of it was asked for: it was left out, or its file or text is another one now. "
-                    "What was measured of it is kept."
-                )
+            if not interrupted and case.key not in begun:
+                self.listener.note(left_behind(case, self.run.id))
         failed = self._unmeasured or any(result.status is Status.FAILED for result in results)
         status = Status.INTERRUPTED if interrupted or missing else Status.FAILED if failed else Status.DONE
         self.store.update_run(self.run.id, status=status, ended=utc_now())
