@@ -95,10 +95,8 @@ def find_candidates(settings: Settings, wanted: Sequence[str] = ()) -> Choice:
                     raise
                 unfit.append(error.what)
         if not candidates:
-            raise NoModels(
-                " ".join([f"T{where[1:]} has no model that can be measured.", *unfit]),
-                next="ollama pull qwen3:0.6b",
-            )
+            none = f"No model of {where} can be measured."
+            raise NoModels(" ".join([none, *unfit]), next="ollama pull qwen3:0.6b")
         return Choice(candidates=tuple(candidates), refused=(*refused, *unfit))
 
 

@@ -124,7 +124,8 @@ def test_a_model_of_a_server_that_cannot_be_measured_is_named_with_the_reason_an
             find_candidates(settings)
     assert ([c.name for c in found.candidates], found.refused) == (["a", "c"], (why,))
     assert asked.value.what == why
-    assert "has no model that can be measured. a cannot be used" in none.value.what
+    assert none.value.what.startswith("No model of the Ollama at http://127.0.0.1")
+    assert "can be measured. a cannot be used" in none.value.what
 
 
 def test_a_name_that_the_server_does_not_have_is_answered_with_the_near_ones(tmp_path):

@@ -115,7 +115,7 @@ class Question:
         """
         came = (self.call.send() if tell is None else self.call.follow(tell)).generation()
         cold = self.loaded is None
-        there = self.loaded or self.loaded_now()
+        there = self.loaded_now() if cold and came.timings is not None else self.loaded
         told_context = None if there is None else there.context_length
         if (error := overflow(came, self.candidate.name, told_context, self.candidate.context_length)) is not None:
             raise error
