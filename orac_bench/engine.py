@@ -120,8 +120,9 @@ class Engine:
         if len(loaded) != 1 or not same_model(loaded[0].name, name):
             return None
         if self.runner is None:
+            there = self.client.load(name, runner)
             self.runner = dict(runner or {})
-            return self.client.load(name, self.runner)
+            return there
         return loaded[0] if self.runner == (runner or {}) else None
 
     def load(self, name: str, runner: Mapping[str, Json] | None = None) -> Loaded:

@@ -10,13 +10,13 @@ import pytest
 from orac_bench.announcement import announced
 from orac_bench.conditions import conditions, server_facts
 from orac_bench.engine import Engine, running_engine
-from orac_bench.errors import OllamaUnreachable
+from orac_bench.errors import OllamaRefused, OllamaUnreachable
 from orac_bench.ollama.client import Client
 from orac_bench.ollama.server import environment
 from orac_bench.report import EVENTS_FD
 from orac_bench.selfcheck.known_server import MODEL, known_server
 from orac_bench.settings import Settings, read_settings
-from tests.fakes.fake_ollama import FakeOllama, json_reply
+from tests.fakes.fake_ollama import LOAD, FakeOllama, error_reply, json_reply
 
 PINNED = environment(port=1, store=Path("/a"), home=Path("/b"))
 
@@ -89,6 +89,19 @@ def test_what_was_not_loaded_before_is_not_loaded_after(settings: Settings) -> N
         with running_engine(settings, {}, note=print) as engine:
             engine.client.load(MODEL)
         assert loaded(server.url) == []
+
+
+def test_a_load_that_failed_makes_no_model_of_somebody_else_ours(tmp_path: Path) -> None:
+    listed = json_reply({"models": [{"name": "m:latest", "size": 100, "size_vram": 0}]})
+    loads = [error_reply(500, "unable to load model"), json_reply({"done": True})]
+    routes = {"GET /api/version": [json_reply({"version": "0.11.4"})], "GET /api/ps": [listed], LOAD: loads}
+    with FakeOllama({**routes, "POST /api/generate": []}) as fake:
+        environ = {"ORAC_HOME": str(tmp_path), "ORAC_OLLAMA_URL": fake.url}
+        with running_engine(read_settings(environ, folder=tmp_path), {}, note=print) as engine:
+            with pytest.raises(OllamaRefused):
+                engine.only("m")
+            assert [engine.only("m") is not None for _ in range(2)] == [True, True]
+        assert len(fake.asked(LOAD)) == 2  # it failed, it was asked for anew, and then it was known
 
 
 def test_a_service_that_came_back_with_another_ollama_is_followed(settings: Settings) -> None:
