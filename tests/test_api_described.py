@@ -28,7 +28,7 @@ from schemathesis.specs.openapi.checks import (
 from orac_bench.api.app import create_app
 from orac_bench.lock import measuring_alone
 from orac_bench.settings import read_settings
-from tests.fakes.fake_ollama import LOAD, FakeOllama, answer, json_reply, stream
+from tests.fakes.fake_ollama import FakeOllama, answer, json_reply, stream
 from tests.service import Service, running_service
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "10"))
@@ -39,7 +39,6 @@ ROUTES = {
     "GET /api/version": [json_reply({"version": "0.11.4"})],
     "GET /api/tags": [json_reply({"models": [MODEL]})],
     "GET /api/ps": [json_reply({"models": [{"name": "tinyllama:latest", "size": 1000, "size_vram": 0}]})],
-    LOAD: [json_reply({"done": True})],
     "POST /api/show": [json_reply({"model_info": {}})],
     "POST /api/generate": [stream(answer(["a", "b"]))],
 }
