@@ -442,6 +442,18 @@ def test_a_shells_run_whose_process_was_killed_is_cancelled_at_once(service: Ser
     assert service.kinds("shell") == ["started", "cancelled"]
 
 
+def test_a_run_whose_process_holds_the_lock_lives_though_its_number_is_of_another_container(service: Service) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    with service.jobs() as jobs:
+        service.queued(jobs, "sound")
+        service.ends(Status.DONE)
+        service.store.add_run(a_run(id="shell", trigger="orac"), pid=gone.pid)
+        with measuring_alone(service.lock, what="a run", waiting=lambda _: None) as turn:
+            turn.tell(run="shell", cases_done=0, cases=1, likely_over=None)
+            assert jobs.cancel("shell") is Status.RUNNING
+
+
 def test_an_interrupted_run_of_another_boards_service_is_left_as_it_came(service: Service) -> None:
     theirs = a_run(id="theirs", trigger="rest", status=Status.INTERRUPTED, ended=later(60))
     service.store.take_in([(theirs, ())])

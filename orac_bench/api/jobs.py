@@ -151,7 +151,9 @@ class Jobs:
         A shell's measurement is told so by one SIGINT, as if its person had typed Ctrl-C; one whose process is gone
         has ended. Raises RunOver, UnknownRun.
         """
-        status = self._store.ask_cancel(run_id, is_alive=lambda pid: run_id == self._present or is_alive(pid))
+        holder = measuring_now(self._lock)  # a process of another container has no number here, and yet holds the lock
+        lives = run_id == self._present or (holder is not None and holder.run == run_id)
+        status = self._store.ask_cancel(run_id, is_alive=lambda pid: lives or is_alive(pid))
         with self._starting:
             if run_id == self._present:
                 if self._child is not None:
